@@ -1,0 +1,87 @@
+// page_format.h: page-table entries as the kernel's small walker sees them, and their effects.
+//
+// Entry functions are pure. Levels count from 1 (4 KiB leaves) up; a table has 512 entries.
+#pragma once
+
+#include <cstdint>
+
+namespace cpu {
+
+struct PageRights {
+  bool write;
+  bool execute;
+  bool user;
+  bool device;  // uncached; false: ordinary write-back memory
+  bool operator==(const PageRights&) const = default;
+};
+
+inline constexpr uint64_t entry_present = 1u << 0;
+inline constexpr uint64_t entry_write = 1u << 1;
+inline constexpr uint64_t entry_user = 1u << 2;
+inline constexpr uint64_t entry_write_through = 1u << 3;
+inline constexpr uint64_t entry_no_cache = 1u << 4;
+inline constexpr uint64_t entry_large = 1u << 7;
+inline constexpr uint64_t entry_global = 1u << 8;
+inline constexpr uint64_t entry_no_execute = 1ULL << 63;
+inline constexpr uint64_t entry_address_mask = 0x000f'ffff'ffff'f000ULL;
+
+// A leaf for `physical` at `level` (1 or 2). Kernel leaves are global, user leaves are not.
+[[nodiscard]] constexpr uint64_t make_leaf(uint64_t physical, unsigned level, PageRights rights) {
+  return physical | entry_present | (rights.write ? entry_write : 0) |
+         (rights.user ? entry_user : entry_global) | (rights.execute ? 0 : entry_no_execute) |
+         (rights.device ? entry_no_cache | entry_write_through : 0) | (level > 1 ? entry_large : 0);
+}
+
+// An entry that points to the next table; it restricts nothing beyond user/kernel.
+[[nodiscard]] constexpr uint64_t make_table(uint64_t physical, bool user) {
+  return physical | entry_present | entry_write | (user ? entry_user : 0);
+}
+
+[[nodiscard]] constexpr bool is_present(uint64_t entry) {
+  return (entry & entry_present) != 0;
+}
+[[nodiscard]] constexpr bool is_leaf(uint64_t entry, unsigned level) {
+  return level == 1 || (entry & entry_large) != 0;
+}
+// Of a table, or of a leaf's first byte.
+[[nodiscard]] constexpr uint64_t entry_address(uint64_t entry, unsigned level) {
+  const uint64_t address = entry & entry_address_mask;
+  return level > 1 && (entry & entry_large) ? address & ~((1ULL << (3 + 9 * level)) - 1) : address;
+}
+[[nodiscard]] constexpr PageRights leaf_rights(uint64_t entry) {
+  return {(entry & entry_write) != 0, (entry & entry_no_execute) == 0, (entry & entry_user) != 0,
+          (entry & entry_no_cache) != 0};
+}
+
+// Makes a stored entry visible to the table walker (aarch64: DSB ISHST, ISB).
+inline void publish_entries() {
+  asm volatile("" : : : "memory");
+}
+
+// Forgets this CPU's translation of the page at `address`, or all that are not global.
+void invalidate_page(uint64_t address);
+void invalidate_user();
+
+// The root to put at a new user space's top: x86_64 shares the kernel half, so `fill` copies the
+// kernel entries of the kernel's root into it; aarch64 has a root of its own and does nothing.
+void prepare_user_root(uint64_t* root, const uint64_t* kernel_root);
+// How many entries of a user root belong to the user half (x86_64: 256, aarch64: 512).
+inline constexpr unsigned user_root_entries = 256;
+
+// Translates user addresses through `root` (physical) from now on; nothing stale survives.
+void activate_user(uint64_t root);
+// No user translations at all (x86_64: the kernel's own root; aarch64: TTBR0 walks disabled or
+// an empty table).
+void deactivate_user();
+// Remembers the kernel's root and stops using what the loader left in the user half.
+void adopt_kernel_root(uint64_t root);
+
+// Makes code written through the direct map executable (aarch64: cache maintenance).
+void sync_instructions(const void* data, uint64_t size);
+
+// First address after the user half with `levels` levels in use.
+[[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
+  return 1ULL << (11 + 9 * levels);
+}
+
+}  // namespace cpu
