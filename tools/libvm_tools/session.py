@@ -188,6 +188,8 @@ class Session:
                         self.log(data)
                     else:
                         errors += data
+            if self.log_tail:
+                self.log(b"\n")
             if open_ends == 0:
                 qemu.wait(timeout=10)
         return bytes(errors)
