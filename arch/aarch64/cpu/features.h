@@ -1,0 +1,40 @@
+// features.h: which protections this processor has; switching them on.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace cpu {
+
+// What the kernel wants proved at boot; each architecture says what it calls it.
+enum class Protection : uint8_t {
+  kernel_executes_user,  // SMEP; PXN
+  kernel_reads_user,     // SMAP; PAN
+  user_reads_tables,     // UMIP; absent on aarch64
+  executes_data,         // NX; PXN/UXN
+  writes_read_only,      // CR0.WP; AP[2]
+};
+
+struct ProtectionState {
+  const char* name;  // "PAN"
+  bool present;      // the processor has it, and it is on
+};
+
+[[nodiscard]] ProtectionState protection(Protection which);
+
+// Detects and switches on every protection and what user programs need (FPU, vectors, user
+// TLS registers) on this CPU. Idempotent; the boot CPU's answers are the ones remembered.
+void enable_features();
+
+// Names of what was found and enabled, for one log line ("pan pxn uxn e0pd ...").
+[[nodiscard]] std::span<const char* const> feature_names();
+
+// Page-table levels the hardware could walk (aarch64: 5 with LPA2). What is in use is BootInfo's.
+[[nodiscard]] unsigned max_levels();
+
+// Values for the aux vector (AT_HWCAP, AT_HWCAP2) and uname -m.
+[[nodiscard]] uint64_t user_hwcap();
+[[nodiscard]] uint64_t user_hwcap2();
+inline constexpr const char* machine_name = "aarch64";
+
+}  // namespace cpu

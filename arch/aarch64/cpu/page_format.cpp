@@ -1,0 +1,95 @@
+#include "cpu/page_format.h"
+
+#include "cpu/sysreg.h"
+
+namespace cpu {
+
+namespace {
+
+// TTBR0_EL1 points here when no process runs: every user address faults.
+alignas(4096) constinit const uint64_t empty_table[512] = {};
+uint64_t empty_table_physical = 0;
+
+// Of a kernel address, as the processor translates it.
+uint64_t translate(const void* address) {
+  asm volatile("at s1e1r, %0" : : "r"(address) : "memory");
+  isb();
+  return SYSREG_READ("par_el1") & entry_address_mask;
+}
+
+// Every user translation of this CPU has ASID 0 and is not global.
+void forget_user_here() {
+  dsb_nsh();
+  asm volatile("tlbi aside1, xzr" : : : "memory");
+  dsb_nsh();
+  isb();
+}
+
+// Operand of TLBI by address: VA[55:12].
+uint64_t page_operand(uint64_t address) {
+  return address >> 12 & ((1ULL << 44) - 1);
+}
+
+}  // namespace
+
+void invalidate_page(uint64_t address) {
+  asm volatile("dsb ishst\n\ttlbi vaae1is, %0" : : "r"(page_operand(address)) : "memory");
+  dsb_ish();
+  isb();
+}
+
+void invalidate_user() {
+  asm volatile("dsb ishst\n\ttlbi aside1is, xzr" : : : "memory");
+  dsb_ish();
+  isb();
+}
+
+// The empty table goes in between, so that no walk of the old root can leave an entry behind the
+// invalidation.
+void activate_user(uint64_t root) {
+  deactivate_user();
+  SYSREG_WRITE("ttbr0_el1", root);
+  isb();
+}
+
+void deactivate_user() {
+  SYSREG_WRITE("ttbr0_el1", empty_table_physical);
+  isb();
+  forget_user_here();
+}
+
+void adopt_kernel_root(uint64_t root) {
+  empty_table_physical = translate(empty_table);
+  SYSREG_WRITE("ttbr0_el1", empty_table_physical);
+  SYSREG_WRITE("ttbr1_el1", root);
+  isb();
+  dsb_nsh();
+  asm volatile("tlbi vmalle1" : : : "memory");
+  dsb_nsh();
+  isb();
+}
+
+// Cleans to the point of unification by line, then invalidates every instruction cache whole:
+// they may be tagged by virtual address, and the program's differs from the direct map's.
+// CTR_EL0.IDC and DIC say which half the processor does on its own.
+// Source: ARM-ARM B2.7.4.2, D19.2.34 (CTR_EL0).
+void sync_instructions(const void* data, uint64_t size) {
+  const uint64_t cache_type = SYSREG_READ("ctr_el0");
+  const bool clean_needed = (cache_type >> 28 & 1) == 0;
+  const bool invalidate_needed = (cache_type >> 29 & 1) == 0;
+  if (clean_needed) {
+    const uint64_t line = uint64_t{4} << (cache_type >> 16 & 0xf);
+    const auto begin = reinterpret_cast<uint64_t>(data);
+    for (uint64_t at = begin & ~(line - 1); at < begin + size; at += line) {
+      asm volatile("dc cvau, %0" : : "r"(at) : "memory");
+    }
+  }
+  dsb_ish();
+  if (invalidate_needed) {
+    asm volatile("ic ialluis" : : : "memory");
+    dsb_ish();
+  }
+  isb();
+}
+
+}  // namespace cpu

@@ -1,0 +1,104 @@
+// timer.cpp: the virtual counter and the EL1 virtual timer.
+//
+// The counter's frequency is the firmware's (CNTFRQ_EL0). Time is cycles * scale / 2^32, with the
+// scale rounded down once, so that it never goes backwards.
+// Source: ARM-ARM D11 (generic timer); ACPI 5.2.25 (GTDT).
+#include "cpu/timer.h"
+
+#include "cpu/interrupt_controller.h"
+#include "cpu/sysreg.h"
+#include "cpu/timer_line.h"
+
+namespace cpu {
+namespace {
+
+constexpr uint64_t control_enable = 1;
+constexpr uint32_t usual_virtual_timer = 27;  // the PPI that the base system architecture names
+constexpr uint64_t second_ns = 1'000'000'000;
+
+uint64_t hz_ = 0;
+uint64_t scale_ = 0;  // nanoseconds a cycle, 32 fractional bits
+uint64_t start_ = 0;  // counter at init_timer()
+uint32_t line_ = 0;
+
+// Of the boot CPU, the only one with a tick.
+uint64_t period_ = 0;    // cycles; 0: one shot
+uint64_t deadline_ = 0;  // counter value
+
+uint64_t counter() {
+  isb();  // the counter may otherwise be read early
+  return SYSREG_READ("cntvct_el0");
+}
+
+uint64_t cycles_of(uint64_t ns) {
+  return static_cast<uint64_t>(static_cast<unsigned __int128>(ns / second_ns) * hz_) +
+         ns % second_ns * hz_ / second_ns;
+}
+
+void arm(uint64_t deadline) {
+  deadline_ = deadline;
+  SYSREG_WRITE("cntv_cval_el0", deadline);
+  SYSREG_WRITE("cntv_ctl_el0", control_enable);
+  isb();
+}
+
+}  // namespace
+
+const char* init_timer(const kernel::Platform& platform) {
+  hz_ = SYSREG_READ("cntfrq_el0");
+  if (hz_ < 1'000'000 || hz_ > 16 * second_ns) {
+    return "the firmware left no plausible counter frequency (CNTFRQ_EL0)";
+  }
+  scale_ = (second_ns << 32) / hz_;
+  line_ = platform.gtdt.present && platform.gtdt.virtual_timer != 0 ? platform.gtdt.virtual_timer
+                                                                    : usual_virtual_timer;
+  start_ = counter();
+  SYSREG_WRITE("cntv_ctl_el0", 0);
+  isb();
+  enable_line(line_, LineTrigger::level);
+  return nullptr;
+}
+
+uint64_t monotonic_ns() {
+  if (scale_ == 0) {
+    return 0;
+  }
+  const uint64_t cycles = counter() - start_;
+  return static_cast<uint64_t>(static_cast<unsigned __int128>(cycles) * scale_ >> 32);
+}
+
+uint64_t counter_hz() {
+  return hz_;
+}
+
+void start_tick(uint64_t period_ns) {
+  const uint64_t period = cycles_of(period_ns);
+  period_ = period == 0 ? 1 : period;
+  arm(counter() + period_);
+}
+
+void start_one_shot(uint64_t delay_ns) {
+  period_ = 0;
+  arm(counter() + cycles_of(delay_ns));
+}
+
+void stop_tick() {
+  SYSREG_WRITE("cntv_ctl_el0", 0);
+  isb();
+}
+
+uint32_t timer_line() {
+  return line_;
+}
+
+void timer_expired() {
+  if (period_ == 0) {
+    stop_tick();
+    return;
+  }
+  const uint64_t now = counter();
+  const uint64_t next = deadline_ + period_;
+  arm(next > now ? next : now + period_);  // missed ticks are dropped
+}
+
+}  // namespace cpu

@@ -1,4 +1,0 @@
-// false: status 1, no output.
-int main(void) {
-  return 1;
-}

@@ -1,4 +1,0 @@
-// true: status 0, no output.
-int main(void) {
-  return 0;
-}
