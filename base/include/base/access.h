@@ -11,7 +11,7 @@ enum class Right : uint8_t { read = 1, write = 2, execute = 4, user = 8 };
 class Access {
  public:
   constexpr Access() = default;
-  constexpr Access(Right right) : bits_(uint8_t(right)) {} // NOLINT: implicit on purpose
+  constexpr Access(Right right) : bits_(uint8_t(right)) {}  // NOLINT: implicit on purpose
   static constexpr Access none() { return Access(); }
   static constexpr Access from_raw(uint8_t bits) {
     Access access;
@@ -46,13 +46,15 @@ class Access {
   uint8_t bits_ = 0;
 };
 
-constexpr Access operator|(Right a, Right b) { return Access(a).with(b); }
+constexpr Access operator|(Right a, Right b) {
+  return Access(a).with(b);
+}
 
 enum class MemoryType : uint8_t {
-  write_back = 0,    // ordinary RAM
-  write_combining,   // frame buffers (aarch64: Normal non-cacheable)
-  uncached,          // x86_64: UC-; aarch64: Normal non-cacheable
-  device,            // strongly ordered device registers (x86_64: UC; aarch64: Device-nGnRnE)
+  write_back = 0,   // ordinary RAM
+  write_combining,  // frame buffers (aarch64: Normal non-cacheable)
+  uncached,         // x86_64: UC-; aarch64: Normal non-cacheable
+  device,           // strongly ordered device registers (x86_64: UC; aarch64: Device-nGnRnE)
 };
 
-} // namespace base
+}  // namespace base

@@ -150,4 +150,4 @@ class UserAddr : public Position<UserAddr, Bytes> {
   [[nodiscard]] constexpr bool is_page_aligned() const { return is_aligned(raw(), page_size); }
 };
 
-} // namespace base
+}  // namespace base

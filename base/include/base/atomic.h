@@ -18,8 +18,8 @@ enum class Order : int {
 
 template <class T>
 class Atomic {
-  static_assert(std::is_trivially_copyable_v<T> && (sizeof(T) == 1 || sizeof(T) == 2 ||
-                                                    sizeof(T) == 4 || sizeof(T) == 8));
+  static_assert(std::is_trivially_copyable_v<T> &&
+                (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8));
 
  public:
   constexpr Atomic() = default;
@@ -80,4 +80,4 @@ inline void fence() {
   __atomic_thread_fence(int(order));
 }
 
-} // namespace base
+}  // namespace base

@@ -43,7 +43,9 @@ constexpr uint64_t mask(unsigned low, unsigned width) {
   return (width >= 64 ? ~0ULL : (1ULL << width) - 1) << low;
 }
 
-constexpr uint64_t bit(unsigned index) { return 1ULL << index; }
+constexpr uint64_t bit(unsigned index) {
+  return 1ULL << index;
+}
 
 // The number of zero bits below the lowest set bit; 64 for 0.
 constexpr unsigned count_trailing_zeros(uint64_t value) {
@@ -98,4 +100,4 @@ constexpr Checked<T> checked_align_up(T value, T alignment) {
   return {align_down(sum.value, alignment), sum.ok};
 }
 
-} // namespace base
+}  // namespace base

@@ -20,13 +20,13 @@ class ListNode {
   [[nodiscard]] bool linked() const { return next_ != nullptr; }
 
  private:
-  template <class T, ListNode T::*member>
+  template <class T, ListNode T::* member>
   friend class List;
   ListNode* next_ = nullptr;
   ListNode* previous_ = nullptr;
 };
 
-template <class T, ListNode T::*member>
+template <class T, ListNode T::* member>
 class List {
  public:
   List() { head_.next_ = head_.previous_ = &head_; }
@@ -97,4 +97,4 @@ class List {
   mutable ListNode head_;
 };
 
-} // namespace base
+}  // namespace base

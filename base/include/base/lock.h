@@ -15,14 +15,14 @@
 namespace base {
 
 enum class LockRank : uint8_t {
-  space = 10,     // an address space's writers, several in ascending address order
-  mapping = 20,   // part of a mapping map
-  object = 30,    // a memory object's page index
-  table = 40,     // page tables, root to leaf
-  frame = 50,     // frame records
-  tlb = 60,       // address-space tags, shootdown requests
-  allocator = 70, // frame allocator zones
-  leaf = 80,      // host-private: logs, consoles; nothing is acquired under it
+  space = 10,      // an address space's writers, several in ascending address order
+  mapping = 20,    // part of a mapping map
+  object = 30,     // a memory object's page index
+  table = 40,      // page tables, root to leaf
+  frame = 50,      // frame records
+  tlb = 60,        // address-space tags, shootdown requests
+  allocator = 70,  // frame allocator zones
+  leaf = 80,       // host-private: logs, consoles; nothing is acquired under it
 };
 
 template <class L>
@@ -44,4 +44,4 @@ class BASE_SCOPED_CAPABILITY Guard {
   L& lock_;
 };
 
-} // namespace base
+}  // namespace base

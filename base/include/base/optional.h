@@ -13,8 +13,8 @@ template <class T>
 class Optional {
  public:
   Optional() = default;
-  Optional(Nothing) {} // NOLINT: implicit on purpose
-  Optional(T value) : has_value_(true) { construct_at<T>(storage_, base::move(value)); } // NOLINT
+  Optional(Nothing) {}  // NOLINT: implicit on purpose
+  Optional(T value) : has_value_(true) { construct_at<T>(storage_, base::move(value)); }  // NOLINT
   Optional(const Optional& other) : has_value_(other.has_value_) {
     if (has_value_) {
       construct_at<T>(storage_, *other);
@@ -60,4 +60,4 @@ class Optional {
   bool has_value_ = false;
 };
 
-} // namespace base
+}  // namespace base

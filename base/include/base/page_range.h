@@ -67,4 +67,4 @@ class PageRange {
 using VpnRange = PageRange<Vpn>;
 using PfnRange = PageRange<Pfn>;
 
-} // namespace base
+}  // namespace base

@@ -14,24 +14,24 @@ namespace base {
 // What can go wrong for reasons outside the callee. Every function documents the state left
 // behind; unless it says otherwise that is "unchanged".
 enum class Error : uint8_t {
-  invalid_argument = 1, // malformed: zero length, misaligned, wrap-around, non-canonical
-  out_of_memory,        // no frame, or a limit of the space or the machine is reached
-  no_address_range,     // no hole of that size in the space
-  already_mapped,       // fixed-no-replace met a mapping
-  not_mapped,           // a hole where the operation needs mappings
-  access_denied,        // rights exceed what the mapping or object allows
-  busy,                 // pinned, or in use in a way that forbids it now
-  not_found,            // no such object, name, slot
+  invalid_argument = 1,  // malformed: zero length, misaligned, wrap-around, non-canonical
+  out_of_memory,         // no frame, or a limit of the space or the machine is reached
+  no_address_range,      // no hole of that size in the space
+  already_mapped,        // fixed-no-replace met a mapping
+  not_mapped,            // a hole where the operation needs mappings
+  access_denied,         // rights exceed what the mapping or object allows
+  busy,                  // pinned, or in use in a way that forbids it now
+  not_found,             // no such object, name, slot
   already_exists,
-  would_block,          // progress needs another party; nothing was done
-  interrupted,          // the waiter was cancelled
-  limit_exceeded,       // a count would overflow, a quota is used up
-  not_supported,        // a well-formed request this machine or object cannot serve
-  io,                   // a pager or device failed
-  bus,                  // no page behind this address of the object
-  fault,                // user memory could not be accessed
-  would_deadlock,       // cycle of borrows or pagers
-  dead,                 // the other party is gone
+  would_block,     // progress needs another party; nothing was done
+  interrupted,     // the waiter was cancelled
+  limit_exceeded,  // a count would overflow, a quota is used up
+  not_supported,   // a well-formed request this machine or object cannot serve
+  io,              // a pager or device failed
+  bus,             // no page behind this address of the object
+  fault,           // user memory could not be accessed
+  would_deadlock,  // cycle of borrows or pagers
+  dead,            // the other party is gone
 };
 
 constexpr const char* error_name(Error error) {
@@ -63,10 +63,10 @@ class [[nodiscard]] Result {
  public:
   using Value = T;
 
-  constexpr Result(T value) : has_value_(true) { // NOLINT: implicit on purpose
+  constexpr Result(T value) : has_value_(true) {  // NOLINT: implicit on purpose
     construct_at<T>(&storage_, base::move(value));
   }
-  constexpr Result(Error error) : error_(error), has_value_(false) {} // NOLINT: the same
+  constexpr Result(Error error) : error_(error), has_value_(false) {}  // NOLINT: the same
   Result(const Result&) = delete;
   Result& operator=(const Result&) = delete;
   Result(Result&& other) noexcept : error_(other.error_), has_value_(other.has_value_) {
@@ -132,7 +132,8 @@ class [[nodiscard]] Result<void> {
   using Value = void;
 
   constexpr Result() : error_(Error::invalid_argument), has_value_(true) {}
-  constexpr Result(Error error) : error_(error), has_value_(false) {} // NOLINT: implicit on purpose
+  constexpr Result(Error error)
+      : error_(error), has_value_(false) {}  // NOLINT: implicit on purpose
 
   [[nodiscard]] constexpr bool ok() const { return has_value_; }
   explicit constexpr operator bool() const { return has_value_; }
@@ -154,18 +155,18 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-} // namespace base
+}  // namespace base
 
 #define BASE_CONCAT_(a, b) a##b
 #define BASE_CONCAT(a, b) BASE_CONCAT_(a, b)
 
 // BASE_TRY(call): returns the error of `call` from this function, else goes on.
-#define BASE_TRY(expression)              \
-  do {                                    \
+#define BASE_TRY(expression)               \
+  do {                                     \
     auto&& base_try_result = (expression); \
-    if (!base_try_result.ok()) {          \
-      return base_try_result.error();     \
-    }                                     \
+    if (!base_try_result.ok()) {           \
+      return base_try_result.error();      \
+    }                                      \
   } while (false)
 
 // BASE_TRY_ASSIGN(auto x, call): declares or assigns x from the value of `call`, or returns its

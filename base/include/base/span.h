@@ -15,10 +15,10 @@ class Span {
   constexpr Span() = default;
   constexpr Span(T* data, size_t size) : data_(data), size_(size) {}
   template <size_t n>
-  constexpr Span(T (&array)[n]) : data_(array), size_(n) {} // NOLINT: implicit on purpose
+  constexpr Span(T (&array)[n]) : data_(array), size_(n) {}  // NOLINT: implicit on purpose
   template <class U>
     requires(std::is_same_v<const U, T>)
-  constexpr Span(Span<U> other) : data_(other.data()), size_(other.size()) {} // NOLINT: the same
+  constexpr Span(Span<U> other) : data_(other.data()), size_(other.size()) {}  // NOLINT: the same
 
   [[nodiscard]] constexpr T* data() const { return data_; }
   [[nodiscard]] constexpr size_t size() const { return size_; }
@@ -45,4 +45,4 @@ class Span {
   size_t size_ = 0;
 };
 
-} // namespace base
+}  // namespace base

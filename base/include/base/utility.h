@@ -51,10 +51,12 @@ struct Place {
   void* address;
 };
 
-} // namespace base
+}  // namespace base
 
 // Distinct from the standard placement form, so that it lives beside <new>.
-inline void* operator new(size_t, base::Place place) noexcept { return place.address; }
+inline void* operator new(size_t, base::Place place) noexcept {
+  return place.address;
+}
 inline void operator delete(void*, base::Place) noexcept {}
 
 namespace base {
@@ -70,4 +72,4 @@ void destroy_at(T* object) {
   object->~T();
 }
 
-} // namespace base
+}  // namespace base

@@ -22,7 +22,7 @@
 
 namespace boot {
 
-inline constexpr uint64_t boot_info_magic = 0x4f464e49'4d56424cULL; // "LBVMINFO", little endian
+inline constexpr uint64_t boot_info_magic = 0x4f464e49'4d56424cULL;  // "LBVMINFO", little endian
 inline constexpr uint32_t boot_info_version = 1;
 
 enum class BootMemoryKind : uint32_t {
@@ -39,7 +39,7 @@ enum class BootMemoryKind : uint32_t {
 // Sorted by base, not overlapping, page aligned (4 KiB), neighbours of equal kind merged.
 struct BootMemoryRange {
   uint64_t base;
-  uint64_t size; // bytes, never 0
+  uint64_t size;  // bytes, never 0
   BootMemoryKind kind;
   uint32_t reserved;
 };
@@ -47,52 +47,52 @@ struct BootMemoryRange {
 enum class BootPixelFormat : uint32_t { none = 0, rgbx8888 = 1, bgrx8888 = 2 };
 
 struct BootFramebuffer {
-  uint64_t base; // 0: no framebuffer
-  uint64_t size; // bytes
+  uint64_t base;  // 0: no framebuffer
+  uint64_t size;  // bytes
   uint32_t width;
   uint32_t height;
-  uint32_t stride; // bytes per line
+  uint32_t stride;  // bytes per line
   BootPixelFormat format;
 };
 
 struct BootInfo {
   uint64_t magic;
   uint32_t version;
-  uint32_t size; // sizeof(BootInfo)
+  uint32_t size;  // sizeof(BootInfo)
 
-  uint64_t memory_map; // BootMemoryRange[memory_map_count]
+  uint64_t memory_map;  // BootMemoryRange[memory_map_count]
   uint64_t memory_map_count;
 
-  uint64_t direct_map_base; // virtual
-  uint64_t direct_map_size; // bytes covered
-  uint64_t root_table;      // top-level translation table of the kernel half
-  uint32_t levels;          // 4 or 5
+  uint64_t direct_map_base;  // virtual
+  uint64_t direct_map_size;  // bytes covered
+  uint64_t root_table;       // top-level translation table of the kernel half
+  uint32_t levels;           // 4 or 5
   uint32_t reserved0;
 
-  uint64_t kernel_physical_base; // of the lowest loaded segment
+  uint64_t kernel_physical_base;  // of the lowest loaded segment
   uint64_t kernel_virtual_base;
-  uint64_t kernel_size; // bytes, page rounded
-  uint64_t kernel_elf;  // the whole ELF file as read (symbols for backtraces)
+  uint64_t kernel_size;  // bytes, page rounded
+  uint64_t kernel_elf;   // the whole ELF file as read (symbols for backtraces)
   uint64_t kernel_elf_size;
 
-  uint64_t initrd; // cpio newc archive
+  uint64_t initrd;  // cpio newc archive
   uint64_t initrd_size;
 
-  uint64_t command_line; // NUL terminated
-  uint64_t command_line_size; // bytes without the NUL
+  uint64_t command_line;       // NUL terminated
+  uint64_t command_line_size;  // bytes without the NUL
 
-  uint64_t acpi_rsdp; // 0: none
+  uint64_t acpi_rsdp;  // 0: none
   uint64_t efi_system_table;
 
   uint64_t boot_stack_base;
   uint64_t boot_stack_size;
 
-  int64_t wall_clock_seconds; // since 1970-01-01 UTC when read from the firmware; 0: unknown
+  int64_t wall_clock_seconds;  // since 1970-01-01 UTC when read from the firmware; 0: unknown
 
   BootFramebuffer framebuffer;
 
-  uint64_t random_seed_valid; // bytes of random_seed that the firmware's generator filled
+  uint64_t random_seed_valid;  // bytes of random_seed that the firmware's generator filled
   uint8_t random_seed[64];
 };
 
-} // namespace boot
+}  // namespace boot

@@ -1,0 +1,1 @@
+"""What tools/run, tools/test and tools/bench share. Python 3.11 of Debian 12, nothing else."""

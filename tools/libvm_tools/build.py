@@ -1,0 +1,87 @@
+"""Configuring and building build/{native,x86_64,aarch64}, and what to find there."""
+
+import fcntl
+import json
+import os
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+from .status import BUILD, MISSING, Stop
+
+TOP = Path(__file__).resolve().parents[2]
+ARCHES = ("x86_64", "aarch64")
+
+
+def folder(name: str) -> Path:
+    return TOP / "build" / name
+
+
+def setup() -> None:
+    """Runs tools/setup: its messages go to stderr, its failure is ours."""
+    result = subprocess.run([TOP / "tools" / "setup"], stdin=None, stdout=2)
+    if result.returncode != 0:
+        raise Stop(MISSING, "tools/setup failed (see above)")
+
+
+@contextmanager
+def locked(path: Path):
+    """One build of a folder at a time, whoever asks."""
+    path.mkdir(parents=True, exist_ok=True)
+    with open(path / ".tools-lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_quietly(command: list, what: str) -> None:
+    """Output is shown only on failure."""
+    result = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, errors="replace")
+    if result.returncode != 0:
+        os.write(2, interesting(result.stdout).encode())
+        raise Stop(BUILD, f"{what} failed (the output is above)")
+
+
+def interesting(output: str) -> str:
+    """The failing part of ninja's output: from the first FAILED line, without progress lines."""
+    start = output.find("FAILED:")
+    return output[max(start, 0):]
+
+
+def configure_command(name: str) -> list:
+    machine = ["--native-file", "arch/native.ini"] if name == "native" else \
+        ["--cross-file", f"arch/{name}/cross.ini"]
+    return ["meson", "setup", str(folder(name)), *machine]
+
+
+def build(name: str, *targets: str) -> None:
+    """Configures (once) and builds one folder; does nothing to the others."""
+    path = folder(name)
+    with locked(path):
+        if not (path / "build.ninja").exists():
+            wipe = ["--wipe"] if (path / "meson-private" / "coredata.dat").exists() else []
+            run_quietly([*configure_command(name), *wipe], f"configuring build/{name}")
+        run_quietly(["ninja", "-C", str(path), *targets], f"building build/{name}")
+
+
+def guest_files(arch: str) -> dict[str, Path]:
+    """Guest path -> host file, for every target that meson.build installs with tag `guest`."""
+    plan = json.loads((folder(arch) / "meson-info" / "intro-install_plan.json").read_text())
+    files = {}
+    for section in plan.values():
+        for source, entry in section.items():
+            if entry.get("tag") == "guest":
+                files[entry["destination"]] = Path(source)
+    return files
+
+
+def kernel(arch: str) -> Path:
+    return folder(arch) / "kernel" / "kernel.elf"
+
+
+def loader(arch: str) -> Path:
+    return folder(arch) / "boot" / "uefi" / "loader.efi"
+
+
+def sysroot(arch: str) -> Path:
+    return TOP / "build" / "sysroot" / arch

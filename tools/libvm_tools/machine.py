@@ -1,0 +1,59 @@
+"""The QEMU command line of both machines."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FIRMWARE = {
+    "x86_64": (Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
+    "aarch64": (Path("/usr/share/AAVMF/AAVMF_CODE.fd"), Path("/usr/share/AAVMF/AAVMF_VARS.fd")),
+}
+
+# Words that tell the kernel where its messages go and how to end the machine (tools/README.md).
+CHANNEL_WORDS = {"x86_64": ["log=debugcon", "exit=debug"], "aarch64": ["log=semihosting"]}
+
+
+@dataclass
+class Machine:
+    arch: str
+    image: Path             # raw disk with the EFI partition
+    variables: Path         # this run's own copy of the firmware's variable store
+    log: str                # path the kernel's messages are written to
+    smp: int = 2
+    mem: int = 1024         # MiB
+    icount: bool = False    # guest instructions drive the clock: deterministic, one host thread
+    monitor: bool = False   # QEMU's monitor behind Ctrl-A on the console
+    gdb_port: int | None = None
+    cpu: str | None = None
+    extra: list[str] = field(default_factory=list)
+
+    def command(self) -> list[str]:
+        code, _ = FIRMWARE[self.arch]
+        command = [f"qemu-system-{self.arch}", "-nodefaults", "-no-user-config", "-display", "none",
+                   "-no-reboot", "-m", f"{self.mem}M", "-smp", str(self.smp)]
+        if self.arch == "x86_64":
+            command += ["-machine", "q35", "-vga", "std",
+                        "-cpu", self.cpu or ("max,-erms,-fsrm" if self.icount else "max"),
+                        "-device", "isa-debugcon,iobase=0xe9,chardev=log",
+                        "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+        else:
+            command += ["-machine", "virt,gic-version=3", "-device", "ramfb",
+                        "-cpu", self.cpu or "max",
+                        "-semihosting-config", "enable=on,target=native,chardev=log"]
+        command += ["-accel", "tcg,thread=single" if self.icount else "tcg"]
+        if self.icount:
+            command += ["-icount", "shift=0,sleep=off"]
+        command += [
+            "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+            "-drive", f"if=pflash,unit=1,format=raw,file={self.variables}",
+            "-drive", f"if=none,id=disk,format=raw,file={self.image}",
+            "-device", "virtio-blk-pci,drive=disk,bootindex=0",
+            "-device", "virtio-rng-pci",
+            "-chardev", f"file,id=log,path={self.log}",
+            "-chardev", "stdio,id=console,signal=off" + (",mux=on" if self.monitor else ""),
+            "-serial", "chardev:console",
+        ]
+        if self.monitor:
+            command += ["-mon", "chardev=console,mode=readline"]
+        if self.gdb_port is not None:
+            command += ["-S", "-gdb", f"tcp:127.0.0.1:{self.gdb_port}"]
+        return command + self.extra

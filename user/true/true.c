@@ -1,0 +1,4 @@
+// true: status 0, no output.
+int main(void) {
+  return 0;
+}
