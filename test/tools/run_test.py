@@ -45,7 +45,7 @@ class ArgumentsTest(unittest.TestCase):
                           ["--add", f"{here}:/x", "--add", f"{here}:/x"],
                           ["--append", ""], ["--eager=1"], ["--frobnicate"], ["x86"], [""],
                           ["x86_64", "aarch64"], ["--smp", "1", "--smp", "2"],
-                          ["--icount", "--smp", "2"], ["--cmd", "x" * 2000]):
+                          ["--icount", "--smp", "2"], ["--cmd", "x" * 3001]):
             with self.subTest(arguments):
                 self.assert_refused(*arguments)
 

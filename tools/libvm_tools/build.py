@@ -54,14 +54,22 @@ def configure_command(name: str) -> list:
     return ["meson", "setup", str(folder(name)), *machine]
 
 
-def build(name: str, *targets: str) -> None:
-    """Configures (once) and builds one folder; does nothing to the others."""
+def configure(name: str, refresh: bool = False) -> None:
+    """Once; afterwards ninja notices by itself when a meson file changed, now with `refresh`."""
     path = folder(name)
     with locked(path):
         if not (path / "build.ninja").exists():
             wipe = ["--wipe"] if (path / "meson-private" / "coredata.dat").exists() else []
             run_quietly([*configure_command(name), *wipe], f"configuring build/{name}")
-        run_quietly(["ninja", "-C", str(path), *targets], f"building build/{name}")
+        elif refresh:
+            run_quietly(["ninja", "-C", str(path), "build.ninja"], f"configuring build/{name}")
+
+
+def build(name: str) -> None:
+    """Configures and builds one folder; does nothing to the others."""
+    configure(name)
+    with locked(folder(name)):
+        run_quietly(["ninja", "-C", str(folder(name))], f"building build/{name}")
 
 
 def guest_files(arch: str) -> dict[str, Path]:

@@ -106,7 +106,7 @@ def addition(text: str, taken: set[str]) -> tuple[Path, str]:
     return path, guest
 
 
-def command_text(option: str, text: str, limit: int = 1024) -> str:
+def command_text(option: str, text: str, limit: int = 3000) -> str:
     if not text.strip():
         raise bad(f"{option}: empty")
     if len(text.encode()) > limit or not text.isprintable():

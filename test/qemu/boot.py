@@ -1,0 +1,158 @@
+"""Boots the machine and looks at it from outside: output, exit statuses, faults, memory sizes."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from libvm_tools import build, guest, status  # noqa: E402
+
+SIGILL, SIGABRT, SIGSEGV = 128 + 4, 128 + 6, 128 + 11
+
+
+def hello_is_all_there_is_on_stdout(arch):
+    guest.boot(arch, "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def position_independent_hello(arch):
+    guest.boot(arch, "--cmd", "/bin/hello-pie").check(0, b"hello, world\n")
+
+
+def status_of_the_program_is_ours(arch):
+    guest.boot(arch, "--cmd", "/bin/exit 3").check(3, b"")
+
+
+def status_255(arch):
+    guest.boot(arch, "--cmd", "/bin/exit 255").check(255, b"")
+
+
+def arguments_environment_and_auxiliary_vector(arch):
+    lines = guest.boot(arch, "--cmd", "/bin/args one 'two words'").check(0).stdout.decode()
+    for line in ("argc=3", "argv[0]=/bin/args", "argv[1]=one", "argv[2]=two words",
+                 "argv[argc]=null", "auxv AT_PAGESZ(6)=0x1000", "execfn /bin/args", "random set",
+                 "stack alignment 0"):
+        assert f"\n{line}\n" in "\n" + lines, f"no line {line!r} in:\n{lines}"
+
+
+def program_that_is_not_there(arch):
+    result = guest.boot(arch, "--cmd", "/bin/nothing")
+    assert result.status in (126, 127), f"status {result.status}"
+
+
+def added_static_binary_of_the_host_runs(arch):
+    """A program that this build did not make: busybox under another name."""
+    busybox = build.sysroot(arch) / "bin" / "busybox"
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "echo"
+        shutil.copy(busybox, program)
+        guest.boot(arch, "--add", f"{program}:/opt/tools/echo",
+                   "--cmd", "/opt/tools/echo from outside").check(0, b"from outside\n")
+
+
+def fault_of_a_program_kills_it_and_says_where(arch):
+    result = guest.boot(arch, "--cmd", "/bin/crash null-write").check(SIGSEGV, b"")
+    result.check(log=r"(?i)crash.*\b0x0+\b|\b0x0+\b.*crash")
+
+
+def text_is_not_writable(arch):
+    guest.boot(arch, "--cmd", "/bin/crash text-write").check(SIGSEGV, b"")
+
+
+def data_is_not_executable(arch):
+    guest.boot(arch, "--cmd", "/bin/crash data-execute").check(SIGSEGV, b"")
+
+
+def kernel_memory_is_not_readable(arch):
+    guest.boot(arch, "--cmd", "/bin/crash kernel-read").check(SIGSEGV, b"")
+
+
+def stack_overflow_kills_the_program(arch):
+    guest.boot(arch, "--cmd", "/bin/crash stack-overflow").check(SIGSEGV, b"")
+
+
+def bad_instruction_kills_the_program(arch):
+    result = guest.boot(arch, "--cmd", "/bin/crash bad-instruction")
+    # x86_64 executes ud2; aarch64 executes brk, which Linux reports as SIGTRAP.
+    result.check(SIGILL if arch == "x86_64" else 128 + 5, b"")
+
+
+def panic_names_the_functions(arch):
+    result = guest.boot(arch, "--append", "panictest=assert", "--cmd", "/bin/true")
+    result.check(status.PANIC, log=r"@panic ")
+    names = kernel_functions(arch)
+    after = result.log[result.log.index("@panic "):]
+    named = {word for word in re.findall(r"[A-Za-z_][\w:~<>]*", after) if word in names}
+    assert len(named) >= 2, f"the backtrace names {sorted(named)}:\n{after}"
+
+
+def kernel_stack_overflow_is_a_panic(arch):
+    guest.boot(arch, "--append", "panictest=stack", "--cmd", "/bin/true").check(
+        status.PANIC, log=r"(?i)@panic .*stack")
+
+
+def kernel_null_access_is_a_panic(arch):
+    guest.boot(arch, "--append", "panictest=null", "--cmd", "/bin/true").check(status.PANIC)
+
+
+def hang_is_a_timeout(arch):
+    result = guest.boot(arch, "--cmd", "/bin/sleeper", "--timeout", "20")
+    result.check(status.TIMEOUT, b"sleeping\n")
+
+
+def reset_is_told_from_an_exit(arch):
+    guest.boot(arch, "--append", "panictest=reset", "--cmd", "/bin/true").check(status.RESET)
+
+
+def memory_of_128_mib_is_enough(arch):
+    guest.boot(arch, "--mem", "128", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def memory_of_4_gib(arch):
+    guest.boot(arch, "--mem", "4G", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def memory_of_16_gib(arch):
+    guest.boot(arch, "--mem", "16G", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def eager_paging(arch):
+    guest.boot(arch, "--eager", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def self_tests(arch):
+    result = guest.boot(arch, "--append", "selftest=all", "--cmd", "/bin/true")
+    lines = re.findall(r"^@test (ok|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
+    assert lines, "no self-test reported anything:\n" + result.log[-2000:]
+    if result.status != 0 and all(verdict == "ok" for verdict, _, _ in lines):
+        result.fail(f"status {result.status} ({result.reason})")
+    return [(name, None if verdict == "ok" else why or "failed") for verdict, name, why in lines]
+
+
+def kernel_functions(arch):
+    """Names of the kernel's functions, mangled and plain, with and without their scope."""
+    mangled = subprocess.run(["llvm-nm-19", "--defined-only", build.kernel(arch)],
+                             capture_output=True, text=True, check=True).stdout
+    plain = subprocess.run(["llvm-nm-19", "-C", "--defined-only", build.kernel(arch)],
+                           capture_output=True, text=True, check=True).stdout
+    names = set()
+    for line in (mangled + plain).splitlines():
+        parts = line.split(" ", 2)
+        if len(parts) == 3 and parts[1] in "tT":
+            name = parts[2].split("(")[0]
+            names |= {name, name.rpartition("::")[2]}
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(guest.main([
+        hello_is_all_there_is_on_stdout, position_independent_hello, status_of_the_program_is_ours,
+        status_255, arguments_environment_and_auxiliary_vector, program_that_is_not_there,
+        added_static_binary_of_the_host_runs, fault_of_a_program_kills_it_and_says_where,
+        text_is_not_writable, data_is_not_executable, kernel_memory_is_not_readable,
+        stack_overflow_kills_the_program, bad_instruction_kills_the_program,
+        panic_names_the_functions, kernel_stack_overflow_is_a_panic, kernel_null_access_is_a_panic,
+        hang_is_a_timeout, reset_is_told_from_an_exit, memory_of_128_mib_is_enough,
+        memory_of_4_gib, memory_of_16_gib, eager_paging, self_tests]))
