@@ -16,10 +16,11 @@ constexpr uint64_t sctlr_user_stack_alignment = 1ULL << 4;
 constexpr uint64_t sctlr_aarch32_reserved = 1ULL << 7 | 1ULL << 8;  // ITD, SED: 1 without AArch32
 constexpr uint64_t sctlr_exit_synchronises = 1ULL << 11;
 constexpr uint64_t sctlr_instruction_cache = 1ULL << 12;
-constexpr uint64_t sctlr_user_zero_block = 1ULL << 14;  // DZE
-constexpr uint64_t sctlr_user_cache_type = 1ULL << 15;  // UCT: CTR_EL0
-constexpr uint64_t sctlr_user_wfi = 1ULL << 16;         // nTWI
-constexpr uint64_t sctlr_user_wfe = 1ULL << 18;         // nTWE
+constexpr uint64_t sctlr_user_zero_block = 1ULL << 14;      // DZE
+constexpr uint64_t sctlr_user_cache_type = 1ULL << 15;      // UCT: CTR_EL0
+constexpr uint64_t sctlr_user_wfi = 1ULL << 16;             // nTWI
+constexpr uint64_t sctlr_user_wfe = 1ULL << 18;             // nTWE
+constexpr uint64_t sctlr_user_context_number = 1ULL << 20;  // TSCXT: trapped; 1 where it is not
 constexpr uint64_t sctlr_entry_synchronises = 1ULL << 22;
 constexpr uint64_t sctlr_user_cache_maintenance = 1ULL << 26;     // UCI
 constexpr uint64_t sctlr_ldm_reserved = 1ULL << 28 | 1ULL << 29;  // nTLSMD, LSMAOE
@@ -29,7 +30,8 @@ constexpr uint64_t sctlr_always =
     sctlr_mmu | sctlr_data_cache | sctlr_stack_alignment | sctlr_user_stack_alignment |
     sctlr_aarch32_reserved | sctlr_exit_synchronises | sctlr_instruction_cache |
     sctlr_user_zero_block | sctlr_user_cache_type | sctlr_user_wfi | sctlr_user_wfe |
-    sctlr_entry_synchronises | sctlr_user_cache_maintenance | sctlr_ldm_reserved;
+    sctlr_user_context_number | sctlr_entry_synchronises | sctlr_user_cache_maintenance |
+    sctlr_ldm_reserved;
 
 constexpr uint64_t tcr_asid16 = 1ULL << 36;
 constexpr uint64_t tcr_e0pd1 = 1ULL << 56;
@@ -129,6 +131,9 @@ void enable_features() {
   SYSREG_WRITE("cntkctl_el1", cntkctl_user_virtual_counter);
   SYSREG_WRITE("pmuserenr_el0", 0);
   SYSREG_WRITE("mdscr_el1", 0);
+  isb();
+  asm volatile("tlbi vmalle1" : : : "memory");  // some of these bits live in cached translations
+  dsb_nsh();
   isb();
   close_user_access();
   if (!recorded) {

@@ -4,7 +4,11 @@
 
 namespace cpu {
 
+uint64_t leaf_shareability = entry_inner_shareable;
+
 namespace {
+
+constexpr uint64_t tcr_wide_descriptors = 1ULL << 59;  // DS
 
 // TTBR0_EL1 points here when no process runs: every user address faults.
 alignas(4096) constinit const uint64_t empty_table[512] = {};
@@ -59,6 +63,9 @@ void deactivate_user() {
 }
 
 void adopt_kernel_root(uint64_t root) {
+  if ((SYSREG_READ("tcr_el1") & tcr_wide_descriptors) != 0) {
+    leaf_shareability = 0;
+  }
   empty_table_physical = translate(empty_table);
   SYSREG_WRITE("ttbr0_el1", empty_table_physical);
   SYSREG_WRITE("ttbr1_el1", root);

@@ -1,9 +1,9 @@
 // page_format.h: page-table entries as the kernel's small walker sees them, and their effects.
 //
 // Entry functions are pure. Levels count from 1 (4 KiB leaves) up; a table has 512 entries.
-// Format: VMSAv8-64, 4 KiB granule, 48-bit output addresses. Access flag set (no access faults),
-// inner shareable. MAIR_EL1 has write-back memory at index 0 and Device-nGnRnE at index 1.
-// Source: ARM-ARM D8.3 (descriptor formats), D8.4 (permissions).
+// Format: VMSAv8-64, 4 KiB granule, with or without 52-bit descriptors (TCR_EL1.DS). Access flag
+// set (no access faults), inner shareable. MAIR_EL1 has write-back memory at index 0 and
+// Device-nGnRnE at index 1. Source: ARM-ARM D8.3 (descriptor formats), D8.4 (permissions).
 #pragma once
 
 #include <cstdint>
@@ -28,14 +28,20 @@ inline constexpr uint64_t entry_accessed = 1u << 10;
 inline constexpr uint64_t entry_not_global = 1u << 11;
 inline constexpr uint64_t entry_kernel_no_execute = 1ULL << 53;
 inline constexpr uint64_t entry_user_no_execute = 1ULL << 54;
-inline constexpr uint64_t entry_address_mask = 0x0000'ffff'ffff'f000ULL;
+// Output address bits 49 to 12; no supported machine has memory at 2^50 and above.
+inline constexpr uint64_t entry_address_mask = 0x0003'ffff'ffff'f000ULL;
+
+// What a leaf says about shareability: entry_inner_shareable, or nothing with 52-bit descriptors,
+// where TCR_EL1 says it for all and the two bits belong to the address. Set by
+// adopt_kernel_root().
+extern uint64_t leaf_shareability;
 
 // A leaf for `physical` at `level` (1 or 2). Kernel leaves are global, user leaves are not.
 // The kernel never executes a user leaf, nor a user a kernel leaf.
-[[nodiscard]] constexpr uint64_t make_leaf(uint64_t physical, unsigned level, PageRights rights) {
+[[nodiscard]] inline uint64_t make_leaf(uint64_t physical, unsigned level, PageRights rights) {
   return physical | entry_valid | (level == 1 ? entry_table_or_page : 0) |
          (rights.device ? entry_device : 0) | (rights.user ? entry_user | entry_not_global : 0) |
-         (rights.write ? 0 : entry_read_only) | entry_inner_shareable | entry_accessed |
+         (rights.write ? 0 : entry_read_only) | leaf_shareability | entry_accessed |
          (rights.execute && !rights.user ? 0 : entry_kernel_no_execute) |
          (rights.execute && rights.user ? 0 : entry_user_no_execute);
 }
@@ -88,10 +94,24 @@ void adopt_kernel_root(uint64_t root);
 // Makes code written through the direct map executable (aarch64: cache maintenance).
 void sync_instructions(const void* data, uint64_t size);
 
+// Where the kernel maps device registers and its guarded stacks: virtual addresses of the kernel
+// half that the image and the direct map never use. [start, end), 2 MiB aligned.
+inline constexpr uint64_t kernel_map_start = 0xffff'ffff'c000'0000ULL;
+inline constexpr uint64_t kernel_map_end = 0xffff'ffff'ffe0'0000ULL;
+
 // First address after the user half with `levels` levels in use: four levels translate 48 bits,
-// a fifth adds the four bits of level -1.
+// a fifth adds the four bits of level -1. User mappings must not reach the last page before it.
 [[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
   return levels == 5 ? 1ULL << 52 : 1ULL << (12 + 9 * levels);
+}
+// First address of the kernel half.
+[[nodiscard]] constexpr uint64_t kernel_start(unsigned levels) {
+  return -user_end(levels);
+}
+
+// Which entry of a table at `level` translates `address`. The fifth level has 16 entries.
+[[nodiscard]] constexpr unsigned entry_index(uint64_t address, unsigned level) {
+  return static_cast<unsigned>(address >> (3 + 9 * level)) & (level == 5 ? 15 : 511);
 }
 
 }  // namespace cpu
