@@ -71,7 +71,10 @@ def include_allowed(name: str, include: str, quoted: bool) -> bool:
             return allowed is None or include in allowed
         if own is None or any(include.startswith(prefix) for prefix in own):
             return True
-        return "/" not in include and (Path(TOP, name).parent / include).is_file()
+        beside = Path(TOP, name).parent / include
+        if name.endswith(".S") and beside.with_suffix(".cpp").is_file():
+            return True  # offsets generated from the C++ file of that name
+        return "/" not in include and beside.is_file()
     return False
 
 

@@ -155,16 +155,11 @@ void enable_features() {
 
 ProtectionState protection(Protection which) {
   switch (which) {
-    case Protection::kernel_executes_user:
-      return {"PXN", true};
-    case Protection::kernel_reads_user:
-      return {"PAN", found.pan};
-    case Protection::user_reads_tables:
-      return {"none", false};
-    case Protection::executes_data:
-      return {"PXN", true};
-    case Protection::writes_read_only:
-      return {"AP[2]", true};
+    case Protection::kernel_executes_user: return {"PXN", true};
+    case Protection::kernel_reads_user: return {"PAN", found.pan};
+    case Protection::user_reads_tables: return {"none", false};
+    case Protection::executes_data: return {"PXN", true};
+    case Protection::writes_read_only: return {"AP[2]", true};
   }
   return {"unknown", false};
 }

@@ -59,12 +59,9 @@ bool is_rights(unsigned status) {
 kernel::ExceptionInfo abort(uint64_t esr) {
   using kernel::ExceptionKind;
   switch (status_of(esr)) {
-    case status_alignment:
-      return {"unaligned access", ExceptionKind::alignment, esr};
-    case status_tlb_conflict:
-      return {"TLB conflict", ExceptionKind::hardware, esr};
-    default:
-      return {"external abort", ExceptionKind::hardware, esr};
+    case status_alignment: return {"unaligned access", ExceptionKind::alignment, esr};
+    case status_tlb_conflict: return {"TLB conflict", ExceptionKind::hardware, esr};
+    default: return {"external abort", ExceptionKind::hardware, esr};
   }
 }
 
@@ -81,8 +78,7 @@ bool Syndrome::is_page_fault() const {
     case class_data_abort_user:
     case class_data_abort_kernel:
       return is_translation(status_of(esr)) || is_rights(status_of(esr));
-    default:
-      return false;
+    default: return false;
   }
 }
 
@@ -101,22 +97,14 @@ kernel::FaultInfo Syndrome::page_fault(const TrapFrame& frame) const {
 kernel::ExceptionInfo Syndrome::exception() const {
   using kernel::ExceptionKind;
   switch (exception_class()) {
-    case class_unknown:
-      return {"undefined instruction", ExceptionKind::illegal_instruction, esr};
-    case class_wait:
-      return {"trapped wait", ExceptionKind::illegal_instruction, esr};
-    case class_fp_access:
-      return {"trapped SIMD", ExceptionKind::illegal_instruction, esr};
-    case class_sve_access:
-      return {"trapped SVE", ExceptionKind::illegal_instruction, esr};
-    case class_sme_access:
-      return {"trapped SME", ExceptionKind::illegal_instruction, esr};
-    case class_branch_target:
-      return {"branch target", ExceptionKind::illegal_instruction, esr};
-    case class_illegal_state:
-      return {"illegal state", ExceptionKind::illegal_instruction, esr};
-    case class_svc:
-      return {"system call in the kernel", ExceptionKind::other, esr};
+    case class_unknown: return {"undefined instruction", ExceptionKind::illegal_instruction, esr};
+    case class_wait: return {"trapped wait", ExceptionKind::illegal_instruction, esr};
+    case class_fp_access: return {"trapped SIMD", ExceptionKind::illegal_instruction, esr};
+    case class_sve_access: return {"trapped SVE", ExceptionKind::illegal_instruction, esr};
+    case class_sme_access: return {"trapped SME", ExceptionKind::illegal_instruction, esr};
+    case class_branch_target: return {"branch target", ExceptionKind::illegal_instruction, esr};
+    case class_illegal_state: return {"illegal state", ExceptionKind::illegal_instruction, esr};
+    case class_svc: return {"system call in the kernel", ExceptionKind::other, esr};
     case class_system_register:
       return {"system register access", ExceptionKind::illegal_instruction, esr};
     case class_pointer_authentication:
@@ -124,25 +112,18 @@ kernel::ExceptionInfo Syndrome::exception() const {
     case class_instruction_abort_user:
     case class_instruction_abort_kernel:
     case class_data_abort_user:
-    case class_data_abort_kernel:
-      return abort(esr);
-    case class_pc_alignment:
-      return {"unaligned pc", ExceptionKind::alignment, esr};
-    case class_sp_alignment:
-      return {"unaligned sp", ExceptionKind::alignment, esr};
-    case class_fp_exception:
-      return {"floating point", ExceptionKind::arithmetic, esr};
+    case class_data_abort_kernel: return abort(esr);
+    case class_pc_alignment: return {"unaligned pc", ExceptionKind::alignment, esr};
+    case class_sp_alignment: return {"unaligned sp", ExceptionKind::alignment, esr};
+    case class_fp_exception: return {"floating point", ExceptionKind::arithmetic, esr};
     case class_breakpoint_user:
     case class_breakpoint_kernel:
     case class_watchpoint_user:
     case class_watchpoint_kernel:
-    case class_brk:
-      return {"breakpoint", ExceptionKind::breakpoint, esr};
+    case class_brk: return {"breakpoint", ExceptionKind::breakpoint, esr};
     case class_step_user:
-    case class_step_kernel:
-      return {"single step", ExceptionKind::single_step, esr};
-    default:
-      return {"unclassified exception", ExceptionKind::other, esr};
+    case class_step_kernel: return {"single step", ExceptionKind::single_step, esr};
+    default: return {"unclassified exception", ExceptionKind::other, esr};
   }
 }
 

@@ -59,12 +59,8 @@ void dispatch(TrapFrame& frame) {
     return;
   }
   switch (kind_of(frame)) {
-    case VectorKind::synchronous:
-      synchronous(frame);
-      return;
-    case VectorKind::irq:
-      interrupt(frame);
-      return;
+    case VectorKind::synchronous: synchronous(frame); return;
+    case VectorKind::irq: interrupt(frame); return;
     case VectorKind::fiq:
       kernel::trap_exception(frame, {"FIQ", ExceptionKind::hardware, 0});
       return;
