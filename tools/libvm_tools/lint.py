@@ -32,7 +32,7 @@ RULES = [
     (ISA + r"/", {"base/", "vm/seam/", "usercopy/seam/", "describe/", "mmu/", "usercopy/", "cpu/",
                   "arch/", "boot/", "kernel/seam/"}, None),
     (r"boot/include/", {"boot/"}, FREESTANDING),
-    (r"boot/", {"base/", "boot/", "elf/"}, None),
+    (r"boot/", {"base/", "boot/", "elf/", "table_format.h"}, None),
     (r"(?:kernel|user)/", None, None),
     (r"(?:test|bench|examples)/", "everything", None),
 ]

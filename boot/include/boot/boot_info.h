@@ -25,6 +25,10 @@ namespace boot {
 inline constexpr uint64_t boot_info_magic = 0x4f464e49'4d56424cULL;  // "LBVMINFO", little endian
 inline constexpr uint32_t boot_info_version = 1;
 
+// aarch64: MAIR_EL1 as the loader sets it, and its leaves use index 0. 0: Normal write-back,
+// 1: Device-nGnRE, 2: Normal non-cacheable, 3: Device-nGnRnE.
+inline constexpr uint64_t boot_mair = 0x00000000'004404ffULL;
+
 enum class BootMemoryKind : uint32_t {
   usable = 1,        // free RAM
   boot_data = 2,     // loader's tables, this structure, initrd copy, boot stack: RAM, reclaimable
