@@ -5,6 +5,8 @@ given is the log.
 """
 
 import os
+import pty
+import select
 import sys
 import textwrap
 import time
@@ -160,6 +162,61 @@ class SessionTest(unittest.TestCase):
             log.write(b"@exit 0\\n")
             """, stdin=b"typed ahead")
         self.assertEqual((outcome.status, console), (0, b"none"))
+
+
+class TerminalTest(unittest.TestCase):
+    """The same with a terminal: a child process of ours has it as stdin, stdout and stderr."""
+
+    def setUp(self):
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            program = PRELUDE + textwrap.dedent("""
+                boot()
+                console.write(b"$ ")
+                while True:
+                    byte = os.read(0, 1)
+                    console.write(b"<%02x>" % byte[0])
+                    if byte == b"q":
+                        log.write(b"@exit 5\\n")
+                        break
+                """)
+            session = Session(lambda path: [sys.executable, "-c", program, path], b"token",
+                              terminal=True)
+            os._exit(session.run().status)
+        self.seen = b""
+
+    def tearDown(self):
+        os.close(self.terminal)
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + 10
+        while text not in self.seen and time.monotonic() < deadline:
+            if select.select([self.terminal], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.terminal, 1000)
+                except OSError:  # the other end has gone
+                    break
+        self.assertIn(text, self.seen)
+
+    def status(self):
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def test_keys_go_through_raw(self):
+        self.wait_for(b"$ ")
+        os.write(self.terminal, b"a\x03\x04\r")
+        self.wait_for(b"<61><03><04><0d>")
+        os.write(self.terminal, b"q")
+        self.assertEqual(self.status(), 5)
+
+    def test_control_a_x_leaves(self):
+        self.wait_for(b"$ ")
+        os.write(self.terminal, b"\x01x")
+        self.assertEqual(self.status(), 0)
+
+    def test_log_lines_return_the_carriage(self):
+        self.wait_for(b"@boot test\r\n")
+        os.write(self.terminal, b"\x01x")
+        self.status()
 
 
 if __name__ == "__main__":

@@ -264,6 +264,8 @@ def run(options: Options) -> int:
             for line in session.chatter_lines(10):
                 print(f"  | {line}", file=sys.stderr)
         say(outcome.reason)
+    if session.quit and options.cmd is not None:
+        return 130
     return outcome.status
 
 
