@@ -5,12 +5,13 @@
 //                         increment is Error::limit_exceeded and changes nothing.
 //   meta        32 bits   state 4 | order or level 5 | lock 1 | retired 1 | resident 10 | pins 11
 //                         (pins of a frame that is no table use resident's bits too: 21)
-//   link        64 bits   by state: free-list neighbours, the head of a block, the owner
+//   link        64 bits   by state: free-list neighbours, or the owner
 //
 // Invariants
 // - reserved frames (holes, firmware, the records themselves, the zero frame) are never counted.
-// - A block of 2^order frames is described by its head; every other frame of it has state `tail`
-//   and names its head in `link`. References of a block are counted in the head.
+// - A block of 2^order frames, aligned to its size, is described by its head; every other frame of
+//   it has state `tail` (FrameRecords::head_of finds the head by alignment). References of a block
+//   are counted in the head.
 // - resident, pins and retired of a table change only under the table's lock; the lock is a bit of
 //   `meta`, so a table's lock, its counts and its state share one cache line with nothing else hot.
 // - While the lock is held nobody but the holder changes `meta` (a waiter's fetch_or of a bit that
@@ -40,7 +41,7 @@ namespace vm {
 enum class FrameState : uint8_t {
   reserved = 0,      // not ours to hand out: holes, firmware, records, the zero frame
   free = 1,          // head of a free block in the buddy lists (link: neighbours)
-  tail = 2,          // part of a block, free or not, but not its head (link: the head)
+  tail = 2,          // part of a block, free or not, but not its head
   cached = 3,        // in a per-CPU cache or the zeroed pool
   owned = 4,         // handed out; its owner has not said for what (kernel memory)
   private_page = 5,  // private memory of address spaces
@@ -123,6 +124,16 @@ class BASE_CAPABILITY("table lock") FrameRecord {
     BASE_DCHECK(order <= (order_mask >> order_shift), "block order out of range");
     meta_.store<base::Order::release>((order << order_shift) | uint32_t(next));
   }
+  // The same for frames that nobody has: keeps is_stamped().
+  void move_unowned(FrameState next, unsigned order) {
+    BASE_DCHECK(order <= (order_mask >> order_shift), "block order out of range");
+    meta_.store<base::Order::release>((meta() & stamped_bit) | (order << order_shift) |
+                                      uint32_t(next));
+  }
+  // An unowned frame carries the stamp of freed memory (frame_poison.h). reset() forgets it.
+  [[nodiscard]] bool is_stamped() const { return (meta() & stamped_bit) != 0; }
+  void set_stamped() { meta_.store<base::Order::release>(meta() | stamped_bit); }
+
   // log2 of the frames in the block that this frame heads. Not for tables.
   [[nodiscard]] unsigned order() const { return (meta() & order_mask) >> order_shift; }
 
@@ -216,6 +227,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   static constexpr unsigned order_shift = 4;
   static constexpr uint32_t order_mask = 0x1f << order_shift;
   static constexpr uint32_t lock_bit = 1u << 9;
+  static constexpr uint32_t stamped_bit = lock_bit;  // only tables are locked
   static constexpr uint32_t retired_bit = 1u << 10;
   static constexpr unsigned resident_shift = 11;
   static constexpr uint32_t resident_mask = 0x3ffu << resident_shift;
@@ -248,24 +260,15 @@ class BASE_SCOPED_CAPABILITY TableGuard {
 
 inline const char* frame_state_name(FrameState state) {
   switch (state) {
-    case FrameState::reserved:
-      return "reserved";
-    case FrameState::free:
-      return "free";
-    case FrameState::tail:
-      return "tail";
-    case FrameState::cached:
-      return "cached";
-    case FrameState::owned:
-      return "owned";
-    case FrameState::private_page:
-      return "private";
-    case FrameState::object_page:
-      return "object";
-    case FrameState::borrowed:
-      return "borrowed";
-    case FrameState::table:
-      return "table";
+    case FrameState::reserved: return "reserved";
+    case FrameState::free: return "free";
+    case FrameState::tail: return "tail";
+    case FrameState::cached: return "cached";
+    case FrameState::owned: return "owned";
+    case FrameState::private_page: return "private";
+    case FrameState::object_page: return "object";
+    case FrameState::borrowed: return "borrowed";
+    case FrameState::table: return "table";
   }
   return "unknown";
 }
