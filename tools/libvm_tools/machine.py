@@ -29,6 +29,8 @@ class Machine:
     def command(self) -> list[str]:
         code, _ = FIRMWARE[self.arch]
         command = [f"qemu-system-{self.arch}", "-nodefaults", "-no-user-config", "-display", "none",
+                   # The firmware's boot menu, shown for no time at all: without it AAVMF waits 5 s.
+                   "-boot", "menu=on,splash-time=0",
                    "-no-reboot", "-m", f"{self.mem}M", "-smp", str(self.smp)]
         if self.arch == "x86_64":
             command += ["-machine", "q35", "-vga", "std",
