@@ -36,5 +36,7 @@ void enable_features();
 [[nodiscard]] uint64_t user_hwcap();
 [[nodiscard]] uint64_t user_hwcap2();
 inline constexpr const char* machine_name = "aarch64";
+// e_machine of the ELF files that run here.
+inline constexpr uint16_t elf_machine = 183;
 
 }  // namespace cpu
