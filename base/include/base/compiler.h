@@ -33,6 +33,12 @@
 
 #define BASE_LIKELY(x) __builtin_expect(!!(x), 1)
 #define BASE_UNLIKELY(x) __builtin_expect(!!(x), 0)
+// A condition that goes either way: better computed than jumped on.
+#if defined(__clang__)
+#define BASE_UNPREDICTABLE(x) __builtin_unpredictable(!!(x))
+#else
+#define BASE_UNPREDICTABLE(x) (x)
+#endif
 #define BASE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define BASE_NOINLINE __attribute__((noinline))
 #define BASE_COLD __attribute__((cold, noinline))
