@@ -1,0 +1,235 @@
+// Epochs and Gate.
+#include <catch2/catch.hpp>
+
+#include <sched.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "vm/epoch/epochs.h"
+
+namespace {
+
+thread_local uint32_t this_cpu = 0;
+
+struct TestHost {
+  uint32_t current_cpu() { return this_cpu; }
+  void relax() { sched_yield(); }
+};
+
+using Epochs = vm::Epochs<TestHost>;
+using Section = Epochs::Section;
+
+constexpr uint32_t cpus = 4;
+
+struct Fixture {
+  Fixture() : storage(vm::FrameRecords::storage_for(ram).value().raw() / 16 + 1) {
+    REQUIRE(records.init(ram, storage.data(), base::Bytes(storage.size() * 16)).ok());
+  }
+  struct alignas(16) Line {
+    unsigned char bytes[16];
+  };
+  base::PfnRange ram[1] = {base::PfnRange::of(base::Pfn(100), base::PageCount(50))};
+  std::vector<Line> storage;
+  vm::FrameRecords records;
+  TestHost host;
+  std::vector<base::Pfn> freed;
+  vm::EpochCpu cpu[cpus];
+  Epochs epochs{host, cpu, records, {this, [](void* self, base::Pfn frame) {
+                                       static_cast<Fixture*>(self)->freed.push_back(frame);
+                                     }}};
+};
+
+struct Thing {
+  vm::EpochNode node;
+  bool* reclaimed = nullptr;
+};
+
+void retire(Epochs& epochs, Thing& thing, bool& reclaimed) {
+  thing.reclaimed = &reclaimed;
+  epochs.retire(thing.node,
+                [](vm::EpochNode* node) { *reinterpret_cast<Thing*>(node)->reclaimed = true; });
+}
+
+}  // namespace
+
+TEST_CASE("a retired object is reclaimed after every reader has left") {
+  Fixture it;
+  Thing thing;
+  bool reclaimed = false;
+  {
+    Section reader(it.epochs);
+    retire(it.epochs, thing, reclaimed);
+    CHECK(it.epochs.in_section());
+    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    CHECK(!reclaimed);
+    CHECK(it.epochs.pending() == 1);
+  }
+  CHECK(!it.epochs.in_section());
+  while (it.epochs.pending() != 0) (void)it.epochs.poll();
+  CHECK(reclaimed);
+}
+
+TEST_CASE("a reader on another CPU holds back what was retired while it reads") {
+  Fixture it;
+  Thing thing;
+  bool reclaimed = false;
+  this_cpu = 1;
+  {
+    Section reader(it.epochs);
+    this_cpu = 0;
+    retire(it.epochs, thing, reclaimed);
+    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    CHECK(!reclaimed);
+    // A newer reader changes nothing.
+    this_cpu = 2;
+    {
+      Section newer(it.epochs);
+      this_cpu = 0;
+      (void)it.epochs.poll();
+      CHECK(!reclaimed);
+      this_cpu = 2;
+    }
+    this_cpu = 1;
+  }
+  this_cpu = 0;
+  it.epochs.synchronize();
+  CHECK(reclaimed);
+}
+
+TEST_CASE("sections nest and the outermost one counts") {
+  Fixture it;
+  Thing thing;
+  bool reclaimed = false;
+  {
+    Section outer(it.epochs);
+    {
+      Section inner(it.epochs);
+    }
+    CHECK(it.epochs.in_section());
+    retire(it.epochs, thing, reclaimed);
+    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    CHECK(!reclaimed);
+  }
+  it.epochs.synchronize();
+  CHECK(reclaimed);
+}
+
+TEST_CASE("retired frames reach their owner in bulk") {
+  Fixture it;
+  for (uint64_t i = 0; i < 40; ++i) it.epochs.retire_frame(base::Pfn(100 + i));
+  CHECK(it.epochs.pending() == 40);
+  CHECK(it.freed.empty());
+  it.epochs.synchronize();
+  CHECK(it.freed.size() == 40);
+  CHECK(it.epochs.pending() == 0);
+}
+
+TEST_CASE("one CPU reclaims what an idle one retired") {
+  Fixture it;
+  this_cpu = 3;
+  it.epochs.retire_frame(base::Pfn(120));
+  this_cpu = 0;
+  it.epochs.synchronize();
+  CHECK(it.freed.size() == 1);
+}
+
+TEST_CASE("a stamp has passed when its readers are gone") {
+  Fixture it;
+  const uint64_t before = it.epochs.stamp();
+  CHECK(it.epochs.passed() < before);
+  this_cpu = 1;
+  {
+    Section reader(it.epochs);
+    const uint64_t during = it.epochs.stamp();
+    for (int i = 0; i < 5; ++i) (void)it.epochs.try_advance();
+    CHECK(it.epochs.passed() < during);
+  }
+  this_cpu = 0;
+  for (int i = 0; i < 5; ++i) CHECK(it.epochs.try_advance());
+  CHECK(it.epochs.passed() >= before);
+}
+
+TEST_CASE("a closed gate keeps readers out and waits for those inside") {
+  Fixture it;
+  vm::Gate gate;
+  vm::Gate other;
+  std::atomic<int> inside{0};
+  std::atomic<bool> closed{false};
+  std::atomic<bool> failed{false};
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> readers;
+  for (uint32_t c = 1; c < cpus; ++c) {
+    readers.emplace_back([&, c] {
+      this_cpu = c;
+      while (!stop) {
+        Section first(it.epochs, other);
+        Section section(it.epochs, gate);
+        ++inside;
+        if (closed) failed = true;
+        --inside;
+      }
+    });
+  }
+  for (int i = 0; i < 2000; ++i) {
+    it.epochs.close(gate);
+    closed = true;
+    if (inside != 0) failed = true;
+    closed = false;
+    it.epochs.open(gate);
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+  CHECK(!failed);
+}
+
+TEST_CASE("readers never see a reclaimed object while writers replace it") {
+  Fixture it;
+  struct Value {
+    vm::EpochNode node;
+    std::atomic<uint64_t> live{0x11fe};
+  };
+  std::atomic<Value*> current{new Value};
+  std::atomic<bool> stop{false};
+  std::atomic<bool> failed{false};
+  std::atomic<uint64_t> reads{0};
+  std::vector<std::thread> threads;
+  for (uint32_t c = 2; c < cpus; ++c) {
+    threads.emplace_back([&, c] {
+      this_cpu = c;
+      while (!stop) {
+        Section section(it.epochs);
+        const Value* value = current.load();
+        for (int i = 0; i < 20; ++i) {
+          if (value->live.load(std::memory_order_relaxed) != 0x11fe) failed = true;
+        }
+        reads.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  for (uint32_t c = 0; c < 2; ++c) {
+    threads.emplace_back([&, c] {
+      this_cpu = c;
+      for (int i = 0; i < 5000 || reads < 1000; ++i) {
+        Value* old = current.exchange(new Value);
+        it.epochs.retire(old->node, [](vm::EpochNode* node) {
+          auto* value = reinterpret_cast<Value*>(node);
+          value->live.store(0xdead, std::memory_order_relaxed);
+          delete value;
+        });
+        (void)it.epochs.poll();
+      }
+    });
+  }
+  threads[2].join();
+  threads[3].join();
+  stop = true;
+  threads[0].join();
+  threads[1].join();
+  it.epochs.synchronize();
+  CHECK(!failed);
+  CHECK(it.epochs.pending() == 0);
+  delete current.load();
+}
