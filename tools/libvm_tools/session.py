@@ -197,7 +197,8 @@ class Session:
     timed_out = False
 
     def judge(self, qemu_status: int, errors: bytes) -> Outcome:
-        complaint = errors.decode(errors="replace").strip().splitlines()
+        complaint = [line for line in errors.decode(errors="replace").splitlines()
+                     if line.strip() and "warning:" not in line]
         if self.loader_error is not None:
             return Outcome(LOADER, f"the loader refused to boot: {self.loader_error}")
         if self.panic is not None:
