@@ -38,15 +38,13 @@ namespace vm {
 
 // What lookup() found.
 struct Found {
-  Entry entry;       // decoded; absent if nothing is there
-  unsigned level;    // of the entry: 1 is 4 KiB; of an absent one, what is missing
-  base::Vpn first;   // first page that the entry spans
+  Entry entry;         // decoded; absent if nothing is there
+  unsigned level;      // of the entry: 1 is 4 KiB; of an absent one, what is missing
+  base::Vpn first;     // first page that the entry spans
   base::Access limit;  // of the tables above it: what leaf and path allow together is the access
 
   // The frame of `page` itself, of a leaf.
-  [[nodiscard]] base::Pfn frame_of(base::Vpn page) const {
-    return entry.frame + (page - first);
-  }
+  [[nodiscard]] base::Pfn frame_of(base::Vpn page) const { return entry.frame + (page - first); }
 };
 
 // Which tables prepare() makes private.
@@ -141,8 +139,8 @@ class PageTable {
   // The tables that move() needs at the target.
   [[nodiscard]] base::Status prepare_move(base::VpnRange from, base::Vpn to, Batch& batch);
 
-  // Makes `child`, created and empty, a copy-on-write copy. No faults in this space; nobody uses the
-  // child. Pinned private pages are copied at once. Cost: one root, plus the pinned tables. The
+  // Makes `child`, created and empty, a copy-on-write copy. No faults in this space; nobody uses
+  // the child. Pinned private pages are copied at once. Cost: one root, plus the pinned tables. The
   // caller removes from the child what it shall not inherit. On error the child is empty again.
   [[nodiscard]] base::Status clone_to(PageTable& child, Batch& batch);
 
