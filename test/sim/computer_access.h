@@ -1,0 +1,246 @@
+// Computer<H>: accesses by programs, and checks of what they could see. Included by computer.h.
+#pragma once
+
+namespace sim {
+
+// The word as this CPU's walker sees it: an entry that its writer has not published may be missing.
+template <Hardware H>
+uint64_t Computer<H>::visible(const Cpu&, const uint64_t* slot) const {
+  if (H::rules.publishes) {
+    for (const Cpu& writer : cpus_) {
+      for (const Unpublished& entry : writer.unpublished) {
+        if (entry.slot == slot) return entry.before;
+      }
+    }
+  }
+  return *slot;
+}
+
+template <Hardware H>
+Outcome Computer<H>::walk(base::Pfn root, uint64_t address, Use use, Privilege who) const {
+  if (!H::translates(address, features())) return {.fault = FaultKind::not_canonical};
+  const base::Vpn page(address >> base::page_shift);
+  Walk at = root_walk(root);
+  for (;;) {
+    ram_.demand_live(at.table, "walk");
+    const unsigned index = at.index_of(page);
+    const HardwareEntry entry = H::read(ram_.words(at.table)[index], at.level, features());
+    if (entry.kind == HardwareEntry::Kind::invalid) return {.fault = FaultKind::not_present};
+    if (entry.kind == HardwareEntry::Kind::leaf) {
+      const CachedLeaf leaf = leaf_from(at, index, entry);
+      if (!entry.accessed && !features().hardware_accessed) return {.fault = FaultKind::accessed};
+      if (!leaf.rights.allow(use, who)) return {.fault = FaultKind::permission};
+      return {.frame = leaf.frame_of(page)};
+    }
+    at = {entry.frame, ram_.generation(entry.frame), uint8_t(at.level - 1),
+          (at.prefix << 9) + index, entry.rights.under(at.limit)};
+  }
+}
+
+template <Hardware H>
+Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
+  if (Scheduler* scheduler = Scheduler::current()) {
+    scheduler->point({&cache_state_, Touch::write});
+  }
+  Cpu& cpu = cpus_[current_cpu()];
+  if (!cpu.active) fail(Rule::mismatch, "CPU %u runs no program", current_cpu());
+  if (!H::translates(address, features())) return {.fault = FaultKind::not_canonical};
+  const base::Vpn page(address >> base::page_shift);
+  TranslationCache& cache = cpu.caches[cpu.tag];
+
+  // The live walk, which decides when nothing stale does.
+  Outcome live{.fault = FaultKind::not_present};
+  Candidate live_leaf;
+  Walk at = root_walk(cpu.root);
+  while (true) {
+    bool known = false;
+    cache.for_each_walk_of(at.table, [&](const Walk& walk) { known = known || walk == at; });
+    if (!known) {
+      fail(Rule::behind_the_machine, "page %#llx, level %u: table %#llx was linked unseen",
+           (unsigned long long)page.raw(), at.level, (unsigned long long)at.table.raw());
+    }
+    ram_.demand_live(at.table, "walk");
+    const unsigned index = at.index_of(page);
+    const uint64_t* slot = ram_.words(at.table) + index;
+    const HardwareEntry entry = H::read(visible(cpu, slot), at.level, features());
+    if (entry.kind == HardwareEntry::Kind::invalid) break;
+    if (entry.kind == HardwareEntry::Kind::leaf) {
+      if (const char* wrong = H::malformed(*slot, at.level, features())) {
+        fail(Rule::reserved_bits, "%s: %#llx", wrong, (unsigned long long)*slot);
+      }
+      live_leaf = {leaf_from(at, index, entry), true, slot};
+      live.frame = live_leaf.leaf.frame_of(page);
+      live.fault = !entry.accessed && !features().hardware_accessed ? FaultKind::accessed
+                   : live_leaf.leaf.rights.allow(use, who)          ? FaultKind::none
+                                                                    : FaultKind::permission;
+      break;
+    }
+    at = {entry.frame, ram_.generation(entry.frame), uint8_t(at.level - 1),
+          (at.prefix << 9) + index, entry.rights.under(at.limit)};
+  }
+
+  // Everything else that the CPU may hold for this page.
+  std::vector<Candidate> stale;
+  const auto consider = [&](const Candidate& candidate) {
+    if (live_leaf.live && candidate.leaf == live_leaf.leaf) return;
+    stale.push_back(candidate);
+  };
+  if (options_.stale_translations) {
+    cache.for_each_leaf_at(page, [&](const CachedLeaf& leaf) { consider({leaf}); });
+    for (auto& [tag, other] : cpu.caches) {
+      if (tag == cpu.tag) continue;
+      other.for_each_leaf_at(page, [&](const CachedLeaf& leaf) {
+        if (leaf.global) consider({leaf});
+      });
+    }
+    cache.for_each_walk([&](const Walk& walk) {
+      if (!walk.pages().contains(page)) return;
+      const unsigned index = walk.index_of(page);
+      const uint64_t* slot = ram_.words(walk.table) + index;
+      const HardwareEntry entry = H::read(visible(cpu, slot), walk.level, features());
+      if (entry.kind != HardwareEntry::Kind::leaf) return;
+      if (!entry.accessed && !features().hardware_accessed) return;
+      consider({leaf_from(walk, index, entry), false, slot});
+    });
+  }
+
+  // A stale translation that permits is the worst answer, above all with another frame.
+  const Candidate* worst = nullptr;
+  const Candidate* forbids = nullptr;
+  for (const Candidate& candidate : stale) {
+    if (!candidate.leaf.rights.allow(use, who)) {
+      forbids = &candidate;
+      continue;
+    }
+    // A write through a clean entry makes the CPU look at memory again; it is then no longer stale.
+    if (use == Use::write && !candidate.leaf.dirty && candidate.slot == nullptr) continue;
+    const bool redirects = !live.ok() || candidate.leaf.frame_of(page) != live.frame;
+    if (worst == nullptr || redirects) worst = &candidate;
+  }
+  if (worst != nullptr) {
+    Outcome outcome = go_through(address, use, *worst);
+    outcome.stale = true;
+    return outcome;
+  }
+  if (live.ok() && forbids != nullptr && options_.spurious_faults) {
+    if (H::rules.fault_forgets) {
+      const base::VpnRange one = base::VpnRange::single(page);
+      cache.forget_leaves(one, TranslationCache::Global::drop);
+      cache.forget_walks(one);
+      rewalk(cpu, cache);
+    }
+    return {.fault = FaultKind::permission, .stale = true};
+  }
+  if (live.ok()) return go_through(address, use, live_leaf);
+  if (H::rules.fault_forgets) {
+    const base::VpnRange one = base::VpnRange::single(page);
+    cache.forget_leaves(one, TranslationCache::Global::drop);
+    cache.forget_walks(one);
+    rewalk(cpu, cache);
+  }
+  return live;
+}
+
+template <Hardware H>
+Outcome Computer<H>::go_through(uint64_t address, Use use, const Candidate& candidate) {
+  const base::Vpn page(address >> base::page_shift);
+  const base::Pfn frame = candidate.leaf.frame_of(page);
+  if (ram_.contains(frame)) {
+    ram_.demand_live(frame,
+                     candidate.live ? "program access" : "program access, stale translation");
+    if (!candidate.live && ram_.contains(candidate.leaf.frame) &&
+        ram_.generation(candidate.leaf.frame) != candidate.leaf.generation) {
+      fail(Rule::freed_frame_access, "stale translation of page %#llx reaches a reused frame: %s",
+           (unsigned long long)page.raw(), ram_.describe(frame).c_str());
+    }
+  }
+  if (candidate.slot != nullptr) {
+    auto* slot = const_cast<uint64_t*>(candidate.slot);
+    *slot = use == Use::write ? H::with_dirty(*slot) : H::with_accessed(*slot);
+  }
+  return {.frame = frame};
+}
+
+template <Hardware H>
+Outcome Computer<H>::read_byte(uint64_t address, uint8_t& value) {
+  const Outcome outcome = access(address, Use::read);
+  if (outcome.ok()) {
+    value = static_cast<uint8_t*>(ram_.memory(outcome.frame))[address & (base::page_size - 1)];
+  }
+  return outcome;
+}
+
+template <Hardware H>
+Outcome Computer<H>::write_byte(uint64_t address, uint8_t value) {
+  const Outcome outcome = access(address, Use::write);
+  if (outcome.ok()) {
+    static_cast<uint8_t*>(ram_.memory(outcome.frame))[address & (base::page_size - 1)] = value;
+  }
+  return outcome;
+}
+
+template <Hardware H>
+void Computer<H>::check_intermediate_states(EntryLog::Mark from, base::Pfn root,
+                                            base::VpnRange pages) {
+  struct Seen {
+    bool present = false;
+    base::Pfn frame;
+    Rights rights;
+    bool operator==(const Seen&) const = default;
+  };
+  const auto translate = [&](const auto& load, base::Vpn page) {
+    Walk at = root_walk(root);
+    for (;;) {
+      const unsigned index = at.index_of(page);
+      const HardwareEntry entry = H::read(load(ram_.words(at.table) + index), at.level, features());
+      if (entry.kind == HardwareEntry::Kind::invalid) return Seen{};
+      if (entry.kind == HardwareEntry::Kind::leaf) {
+        const Rights rights = entry.rights.under(at.limit);
+        return Seen{true,
+                    entry.frame + base::PageCount(page.raw() & ((1ULL << 9 * (at.level - 1)) - 1)),
+                    rights};
+      }
+      at = {entry.frame, 0, uint8_t(at.level - 1), (at.prefix << 9) + index,
+            entry.rights.under(at.limit)};
+    }
+  };
+  for (base::Vpn page = pages.first(); page < pages.end(); page += base::PageCount(1)) {
+    const Seen now = translate([](const uint64_t* slot) { return *slot; }, page);
+    Seen before;
+    log_.states_between(from, [&](const auto& load, EntryLog::Mark step) {
+      const Seen seen = translate(load, page);
+      if (step == from) before = seen;
+      const bool neither = seen != before && seen != now;
+      if (neither && !(H::rules.breaks_before_makes && !seen.present)) {
+        fail(Rule::intermediate_state,
+             "page %#llx after write %zu of %zu: frame %#llx rights %x, neither before nor after",
+             (unsigned long long)page.raw(), step - from, log_.mark() - from,
+             (unsigned long long)seen.frame.raw(), seen.rights.user.raw());
+      }
+    });
+  }
+}
+
+template <Hardware H>
+void Computer<H>::check_settled(vm::Tag tag, base::VpnRange pages) {
+  for (uint32_t i = 0; i < cpus_.size(); ++i) {
+    const Cpu& cpu = cpus_[i];
+    const auto found = cpu.caches.find(tag.raw());
+    if (found == cpu.caches.end() || !cpu.active || cpu.tag != tag.raw()) continue;
+    found->second.for_each_leaf([&](const CachedLeaf& leaf) {
+      if (!leaf.pages().overlaps(pages)) return;
+      const base::Vpn page = leaf.pages().intersect(pages).first();
+      for (const Use use : {Use::read, Use::write, Use::execute}) {
+        if (!leaf.rights.allow(use, Privilege::user)) continue;
+        if (use == Use::write && !leaf.dirty) continue;
+        const Outcome live = walk(cpu.root, page.raw() << base::page_shift, use);
+        if (!live.ok() || live.frame != leaf.frame_of(page)) {
+          fail(Rule::mismatch, "CPU %u may still use page %#llx -> %s", i,
+               (unsigned long long)page.raw(), ram_.describe(leaf.frame_of(page)).c_str());
+        }
+      }
+    });
+  }
+}
+
+}  // namespace sim
