@@ -21,6 +21,7 @@ TABLE_SECTORS = ENTRIES * ENTRY_SIZE // SECTOR
 EFI_PARTITION = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 DISK_ID = uuid.UUID("6c696276-6d00-4d69-8a5d-000000000001")
 PARTITION_ID = uuid.UUID("6c696276-6d00-4d69-8a5d-000000000002")
+MAX_COMMAND_LINE = 4095
 BOOT_FILE = {"x86_64": "BOOTX64.EFI", "aarch64": "BOOTAA64.EFI"}
 
 
@@ -76,6 +77,14 @@ def boot_files(arch: str, loader: bytes, kernel: bytes, initrd: bytes,
     }
 
 
+def complaint_about(command_line: str) -> str | None:
+    """What the loader would say."""
+    if len(command_line) > MAX_COMMAND_LINE:
+        return f"is longer than {MAX_COMMAND_LINE} characters"
+    wrong = next((c for c in command_line if not " " <= c <= "~" and c != "\t"), None)
+    return None if wrong is None else f"has {wrong!r}, which is not printable ASCII"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="tools/image", description="Makes a bootable disk image (GPT, EFI partition).",
@@ -87,6 +96,9 @@ def main() -> int:
     parser.add_argument("--cmdline", default="", help="kernel command line")
     parser.add_argument("--output", required=True, type=Path)
     options = parser.parse_args()
+    if wrong := complaint_about(options.cmdline):
+        print(f"tools/image: the command line {wrong}", file=sys.stderr)
+        return 1
     contents = []
     for path in (options.loader, options.kernel, options.initrd):
         try:

@@ -12,7 +12,7 @@ using boot::BootInfo;
 using boot::BootMemoryKind;
 using boot::BootMemoryRange;
 
-constexpr uint64_t page = 4096;
+constexpr uint64_t page = 4096, four_gib = uint64_t{1} << 32;
 
 volatile uint64_t zeroed[1024];                              // .bss
 volatile uint64_t initialized[3] = {0x1234, 0, 0x5678};      // .data
@@ -74,7 +74,8 @@ void check_memory_map(const BootInfo& info) {
     if (is_ram(range.kind)) ram_end = end;
     if (range.kind != BootMemoryKind::usable) continue;
     usable += range.size;
-    if (range.base >= (uint64_t{1} << 32)) usable_high += range.size;
+    const uint64_t low_end = range.base > four_gib ? range.base : four_gib;
+    if (end > low_end) usable_high += end - low_end;
   }
   report.expect(info.memory_map_count > 1, "count", info.memory_map_count);
   report.expect(info.direct_map_size == ram_end, "direct map size", info.direct_map_size, ram_end);
@@ -138,8 +139,16 @@ void check_contents(const BootInfo& info) {
   report.begin("clock_and_random_seed_are_set");
   report.expect(info.wall_clock_seconds > 1700000000, "clock",
                 static_cast<uint64_t>(info.wall_clock_seconds));
-  report.expect(info.random_seed_valid == sizeof info.random_seed, "seed", info.random_seed_valid);
+  uint64_t seed = 0;
+  for (unsigned i = 0; i < sizeof info.random_seed; i += 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, info.random_seed + i, 8);
+    report.expect(word != 0, "seed", i);
+    seed ^= word;
+  }
   report.end();
+  report.note("seed_valid", info.random_seed_valid);
+  report.note("seed", seed);
   report.note("wall_clock", static_cast<uint64_t>(info.wall_clock_seconds));
 
   report.begin("framebuffer_is_not_memory");
