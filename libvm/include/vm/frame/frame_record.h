@@ -3,7 +3,8 @@
 //   references  32 bits   table entries that name the frame + owners that hold it, nothing else.
 //                         A page table: parent entries that name it. Never wraps: at the limit an
 //                         increment is Error::limit_exceeded and changes nothing.
-//   meta        32 bits   state 4 | order or level 5 | lock 1 | retired 1 | resident 10 | pins 11
+//   meta        32 bits   state 4 | order or level 5 | lock 1 | retired or dirty 1 | resident 10 |
+//   pins 11
 //                         (pins of a frame that is no table use resident's bits too: 21)
 //   link        64 bits   by state: free-list neighbours, or the owner
 //
@@ -214,6 +215,20 @@ class BASE_CAPABILITY("table lock") FrameRecord {
     BASE_CHECK((before >> resident_shift) != 0, "page pin removed twice");
   }
 
+  // ---- Dirty: an object's page has contents that its pager has not ---------------------------
+
+  [[nodiscard]] bool is_dirty() const { return (meta() & dirty_bit) != 0; }
+  // By whoever removes or cleans an entry that the hardware marked dirty.
+  void mark_dirty() {
+    BASE_DCHECK(!is_table(), "dirty mark on a table");
+    if (!is_dirty()) meta_.fetch_or<base::Order::acquire_release>(dirty_bit);
+  }
+  // Returns whether it was dirty.
+  [[nodiscard]] bool take_dirty() {
+    return is_dirty() &&
+           (meta_.fetch_and<base::Order::acquire_release>(~dirty_bit) & dirty_bit) != 0;
+  }
+
   // ---- Link ---------------------------------------------------------------------------------
 
   // What the frame belongs to. The meaning is the state's; libvm's layers above give one to
@@ -229,6 +244,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   static constexpr uint32_t lock_bit = 1u << 9;
   static constexpr uint32_t stamped_bit = lock_bit;  // only tables are locked
   static constexpr uint32_t retired_bit = 1u << 10;
+  static constexpr uint32_t dirty_bit = retired_bit;  // only tables retire
   static constexpr unsigned resident_shift = 11;
   static constexpr uint32_t resident_mask = 0x3ffu << resident_shift;
   static constexpr uint32_t page_pin = 1u << resident_shift;

@@ -26,11 +26,6 @@ concept Host = requires(H& host, base::Pfn frame, const CpuSet& cpus, CpuAction 
                         void* context, uint64_t* root) {
   // A lock with acquire() and release(), default-constructible, usable from fault context.
   requires base::Lockable<typename H::Lock>;
-  // One 4 KiB frame for a table, filled with zeros; its contents belong to the caller until it is
-  // freed. Error::out_of_memory. May be called with table locks held: does not block.
-  { host.allocate_table() } -> std::same_as<base::Result<base::Pfn>>;
-  // Takes back what allocate_table gave. No CPU can reach the frame any more.
-  { host.free_table(frame) } -> std::same_as<void>;
   // The kernel's address of a frame of RAM; the same for ever. Of tables, and in the full tier of
   // every frame it handles. Never fails.
   { host.window(frame) } -> std::same_as<void*>;
@@ -54,8 +49,6 @@ struct HostExemplar {
     void acquire() BASE_ACQUIRE() {}
     void release() BASE_RELEASE() {}
   };
-  base::Result<base::Pfn> allocate_table() { return base::Error::out_of_memory; }
-  void free_table(base::Pfn) {}
   void* window(base::Pfn) { return nullptr; }
   void shootdown(const CpuSet&, CpuAction, void*) {}
   uint32_t current_cpu() { return 0; }

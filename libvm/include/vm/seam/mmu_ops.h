@@ -65,14 +65,18 @@ concept MmuOps = requires(O& mmu, uint64_t* slot, uint64_t word, Tag tag, base::
   // (slot, expected, desired): returns what was there; it is `expected` iff desired is stored.
   { mmu.compare_exchange(slot, word, word) } -> std::same_as<uint64_t>;
   { mmu.publish() } -> std::same_as<void>;
-  // Non-global translations of `pages` under `tag`; on this CPU or on all, see `reach`.
+  // Non-global translations of `pages` under `tag`, which need not be the current one (a machine
+  // with Features::tagged_invalidate false may take tag 0 only); on this CPU or on all, see `reach`.
   { mmu.invalidate(tag, pages, Invalidate::leaf) } -> std::same_as<void>;
   // Everything not global under `tag`, walks included.
   { mmu.invalidate_tag(tag) } -> std::same_as<void>;
   // Everything under every tag, walks included (tag rollover).
   { mmu.invalidate_everything() } -> std::same_as<void>;
   // This CPU translates the user half through `root` from now on.
+  // A full barrier between all earlier memory accesses and the first walk from `root`.
   { mmu.activate(frame, tag, on_activate) } -> std::same_as<void>;
+  // This CPU translates no user page from now on, and walks no user table.
+  { mmu.deactivate() } -> std::same_as<void>;
   // Makes instructions written to `data` by a CPU visible to instruction fetch everywhere.
   { mmu.sync_instructions(data, size) } -> std::same_as<void>;
 };
@@ -96,6 +100,7 @@ struct MmuOpsExemplar {
   void invalidate_tag(Tag) {}
   void invalidate_everything() {}
   void activate(base::Pfn, Tag, OnActivate) {}
+  void deactivate() {}
   void sync_instructions(void*, base::Bytes) {}
 };
 static_assert(MmuOps<MmuOpsExemplar>);

@@ -1,0 +1,94 @@
+// System: one machine as libvm sees it; everything else is constructed with a reference to one.
+//
+// There are no hidden globals: several Systems live side by side, each with its own machine, frames
+// and tags. Its parts are supplied by whoever composes it and must outlive it; it must outlive
+// every page table and space made with it. It is large (per-CPU state): not for a stack.
+#pragma once
+
+#include "vm/frame/frame_allocator.h"
+#include "vm/seam/machine.h"
+#include "vm/tlb/tlb_directory.h"
+
+namespace vm {
+
+// What becomes of the things behind entries when the last trace of an entry goes. None blocks.
+struct EntryHooks {
+  void* context = nullptr;
+  // A leaf of an object's page is gone for good, every CPU has forgotten it; `dirty` as the
+  // hardware left it. The reference that the entry held is still there. No lock held.
+  void (*object_page_dropped)(void* context, base::Pfn frame, bool dirty) = nullptr;
+  // A software entry is about to exist once more. An error makes the copy fail. Under the lock of
+  // the table copied.
+  base::Status (*software_copied)(void* context, uint64_t payload) = nullptr;
+  // A software entry is gone. Under no lock, or that of the table it was in.
+  void (*software_dropped)(void* context, uint64_t payload) = nullptr;
+};
+
+// The Frames of a machine: its own type of that name, or the usual allocator.
+template <class M>
+struct FramesOf {
+  using Type = FrameAllocator<typename M::Host>;
+};
+template <class M>
+  requires requires { typename M::Frames; }
+struct FramesOf<M> {
+  using Type = typename M::Frames;
+};
+
+template <Machine M>
+class System {
+ public:
+  using Format = typename M::Format;
+  using Mmu = typename M::Mmu;
+  using Host = typename M::Host;
+  using Frames = typename FramesOf<M>::Type;
+
+  System(Host& host, Mmu& mmu, Frames& frames, const Features& features)
+      : host_(host), mmu_(mmu), frames_(frames), features_(features), tlb_(host, mmu, features) {}
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+
+  [[nodiscard]] Host& host() { return host_; }
+  [[nodiscard]] Mmu& mmu() { return mmu_; }
+  [[nodiscard]] Frames& frames() { return frames_; }
+  [[nodiscard]] FrameRecords& records() { return frames_.records(); }
+  [[nodiscard]] const Features& features() const { return features_; }
+  [[nodiscard]] TlbDirectory<M>& tlb() { return tlb_; }
+  [[nodiscard]] EntryHooks& hooks() { return hooks_; }
+
+  // The words of a table.
+  [[nodiscard]] uint64_t* words(base::Pfn table) {
+    return static_cast<uint64_t*>(host_.window(table));
+  }
+
+  // The record that counts the references of a frame named by a leaf: its block's head. nullptr:
+  // the frame is not counted (device memory, the zero frame).
+  [[nodiscard]] FrameRecord* counted(base::Pfn frame) {
+    FrameRecord* record = records().find(frame);
+    if (BASE_UNLIKELY(record == nullptr)) return nullptr;
+    const FrameState state = record->state();
+    if (BASE_UNLIKELY(state == FrameState::tail)) return &records().of(records().head_of(frame));
+    return state == FrameState::reserved ? nullptr : record;
+  }
+
+  // Gives one reference of a leaf's frame back.
+  void drop_frame(base::Pfn frame) {
+    FrameRecord* record = counted(frame);
+    if (record != nullptr && record->drop_references() == 0) {
+      frames_.free(records().head_of(frame));
+    }
+  }
+
+  // Frees a table that no entry names and no CPU remembers.
+  void free_table(base::Pfn table) { frames_.free(table); }
+
+ private:
+  Host& host_;
+  Mmu& mmu_;
+  Frames& frames_;
+  const Features features_;
+  EntryHooks hooks_;
+  TlbDirectory<M> tlb_;
+};
+
+}  // namespace vm
