@@ -12,4 +12,8 @@ namespace kernel {
 // Any alignment; the same range twice gives two mappings.
 [[nodiscard]] volatile void* map_device(uint64_t physical, uint64_t size);
 
+// The writable alias, in the direct map, of an address inside the kernel's image. For patching code
+// at boot; the image itself stays read-only.
+[[nodiscard]] void* writable_alias(uint64_t image_address);
+
 }  // namespace kernel

@@ -22,7 +22,8 @@ using ThreadEntry = void (*)(void* argument);
 // `to`. Returns when something switches back to `from`. Interrupts masked on both sides.
 extern "C" void cpu_switch_context(Context* from, const Context* to);
 
-// Leaves the kernel with the registers of `frame`, which must be a user frame. Interrupts masked.
+// Leaves the kernel with the registers of `frame`, which must be a user frame and must not lie
+// within sizeof(TrapFrame) of the kernel stack's top. Interrupts masked.
 // What was on the kernel stack is abandoned: the next entry starts at the kernel stack's top.
 extern "C" [[noreturn]] void cpu_enter_user(const TrapFrame* frame);
 

@@ -35,6 +35,8 @@ void enable_features();
 // Values for the aux vector (AT_HWCAP, AT_HWCAP2) and uname -m.
 [[nodiscard]] uint64_t user_hwcap();
 [[nodiscard]] uint64_t user_hwcap2();
+// e_machine of the ELF files that run here.
+inline constexpr uint16_t elf_machine = 62;
 inline constexpr const char* machine_name = "x86_64";
 
 }  // namespace cpu

@@ -79,7 +79,13 @@ void adopt_kernel_root(uint64_t root);
 // Makes code written through the direct map executable (aarch64: cache maintenance).
 void sync_instructions(const void* data, uint64_t size);
 
-// First address after the user half with `levels` levels in use.
+// Where the kernel maps device registers and its guarded stacks: virtual addresses of the kernel
+// half that the image and the direct map never use. [start, end), 2 MiB aligned.
+inline constexpr uint64_t kernel_map_start = 0xffff'ffff'c000'0000ULL;
+inline constexpr uint64_t kernel_map_end = 0xffff'ffff'ffe0'0000ULL;
+
+// First address that user mappings must not reach with `levels` levels in use: the last page of
+// the half stays empty, so that no instruction can end at a non-canonical address.
 [[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
   return 1ULL << (11 + 9 * levels);
 }

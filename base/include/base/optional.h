@@ -14,21 +14,23 @@ class Optional {
  public:
   Optional() = default;
   Optional(Nothing) {}  // NOLINT: implicit on purpose
-  Optional(T value) : has_value_(true) { construct_at<T>(storage_, base::move(value)); }  // NOLINT
+  Optional(T value) : has_value_(true) {
+    base::construct_at<T>(storage_, base::move(value));
+  }  // NOLINT
   Optional(const Optional& other) : has_value_(other.has_value_) {
     if (has_value_) {
-      construct_at<T>(storage_, *other);
+      base::construct_at<T>(storage_, *other);
     }
   }
   Optional(Optional&& other) noexcept : has_value_(other.has_value_) {
     if (has_value_) {
-      construct_at<T>(storage_, base::move(*other));
+      base::construct_at<T>(storage_, base::move(*other));
     }
   }
   Optional& operator=(Optional other) noexcept {
     reset();
     if (other.has_value_) {
-      construct_at<T>(storage_, base::move(*other));
+      base::construct_at<T>(storage_, base::move(*other));
       has_value_ = true;
     }
     return *this;
@@ -37,7 +39,7 @@ class Optional {
 
   void reset() {
     if (has_value_) {
-      destroy_at(&**this);
+      base::destroy_at(&**this);
       has_value_ = false;
     }
   }

@@ -64,14 +64,14 @@ class [[nodiscard]] Result {
   using Value = T;
 
   constexpr Result(T value) : has_value_(true) {  // NOLINT: implicit on purpose
-    construct_at<T>(&storage_, base::move(value));
+    base::construct_at<T>(&storage_, base::move(value));
   }
   constexpr Result(Error error) : error_(error), has_value_(false) {}  // NOLINT: the same
   Result(const Result&) = delete;
   Result& operator=(const Result&) = delete;
   Result(Result&& other) noexcept : error_(other.error_), has_value_(other.has_value_) {
     if (has_value_) {
-      construct_at<T>(&storage_, base::move(other.value_ref()));
+      base::construct_at<T>(&storage_, base::move(other.value_ref()));
     }
   }
   Result& operator=(Result&& other) noexcept {
@@ -80,7 +80,7 @@ class [[nodiscard]] Result {
       error_ = other.error_;
       has_value_ = other.has_value_;
       if (has_value_) {
-        construct_at<T>(&storage_, base::move(other.value_ref()));
+        base::construct_at<T>(&storage_, base::move(other.value_ref()));
       }
     }
     return *this;
@@ -116,7 +116,7 @@ class [[nodiscard]] Result {
   T& value_ref() { return *reinterpret_cast<T*>(&storage_); }
   void reset() {
     if (has_value_) {
-      destroy_at(&value_ref());
+      base::destroy_at(&value_ref());
       has_value_ = false;
     }
   }

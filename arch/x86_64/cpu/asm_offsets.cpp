@@ -1,0 +1,31 @@
+// asm_offsets.cpp: the numbers that assembly needs, taken from the C++ types. Compiled to
+// assembly, never linked; tools/asm-offsets turns each marker into a #define.
+#include "cpu/context.h"
+#include "cpu/descriptor_tables.h"
+#include "cpu/io.h"
+#include "cpu/per_cpu.h"
+#include "cpu/probe.h"
+#include "cpu/trap_frame.h"
+
+#include <cstddef>
+
+// NOLINTNEXTLINE: the marker is text in the compiler's output, not an instruction.
+#define EMIT(name, value) asm volatile("\n.ascii \"-> " #name " %c0\"" : : "i"(value))
+
+[[gnu::used]] void asm_offsets() {
+  EMIT(PER_CPU_KERNEL_STACK_TOP, offsetof(cpu::PerCpu, kernel_stack_top));
+  EMIT(PER_CPU_USER_SP, offsetof(cpu::PerCpu, user_sp));
+  EMIT(FRAME_SIZE, sizeof(cpu::TrapFrame));
+  EMIT(FRAME_RCX, offsetof(cpu::TrapFrame, rcx));
+  EMIT(FRAME_R11, offsetof(cpu::TrapFrame, r11));
+  EMIT(FRAME_VECTOR, offsetof(cpu::TrapFrame, vector));
+  EMIT(FRAME_RIP, offsetof(cpu::TrapFrame, rip));
+  EMIT(FRAME_CS, offsetof(cpu::TrapFrame, cs));
+  EMIT(FRAME_RFLAGS, offsetof(cpu::TrapFrame, rflags));
+  EMIT(FRAME_RSP, offsetof(cpu::TrapFrame, rsp));
+  EMIT(SYSCALL_VECTOR, cpu::TrapFrame::syscall_vector);
+  EMIT(CONTEXT_SP, offsetof(cpu::Context, sp));
+  EMIT(USER_CODE_SELECTOR, cpu::user_code_selector);
+  EMIT(USER_DATA_SELECTOR, cpu::user_data_selector);
+  EMIT(GS_BASE_MSR, uint32_t(cpu::Msr::gs_base));
+}

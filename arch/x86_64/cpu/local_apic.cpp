@@ -1,0 +1,68 @@
+#include "cpu/local_apic.h"
+
+#include "cpu/io.h"
+#include "cpu/vectors.h"
+#include "kernel/seam/memory.h"
+
+namespace cpu {
+
+namespace {
+
+volatile uint32_t* registers = nullptr;
+bool x2apic = false;
+
+constexpr uint64_t base_enable = 1u << 11;
+constexpr uint64_t base_x2apic = 1u << 10;
+constexpr uint32_t vector_masked = 1u << 16;
+constexpr uint32_t spurious_enable = 1u << 8;
+
+Msr x2apic_msr(ApicRegister which) {
+  return Msr(0x800 + uint32_t(which) / 16);
+}
+
+}  // namespace
+
+uint32_t read_apic(ApicRegister which) {
+  return x2apic ? uint32_t(read_msr(x2apic_msr(which))) : registers[uint32_t(which) / 4];
+}
+
+void write_apic(ApicRegister which, uint32_t value) {
+  if (x2apic) {
+    write_msr(x2apic_msr(which), value);
+  } else {
+    registers[uint32_t(which) / 4] = value;
+  }
+}
+
+const char* init_local_apic(uint64_t physical) {
+  constexpr uint32_t cpuid_apic = 1u << 9;
+  if (!(cpuid(1).edx & cpuid_apic)) {
+    return "the processor has no local APIC";
+  }
+  uint64_t base = read_msr(Msr::apic_base);
+  if (!(base & base_enable)) {
+    base |= base_enable;
+    write_msr(Msr::apic_base, base);
+  }
+  x2apic = (base & base_x2apic) != 0;  // left as the firmware chose
+  if (!x2apic && registers == nullptr) {
+    registers = static_cast<volatile uint32_t*>(kernel::map_device(physical, 4096));
+    if (registers == nullptr) {
+      return "no memory to map the local APIC";
+    }
+  }
+  write_apic(ApicRegister::timer_vector, vector_masked);
+  write_apic(ApicRegister::lint0, vector_masked);
+  write_apic(ApicRegister::lint1, vector_masked);
+  write_apic(ApicRegister::error_vector, vector_masked);
+  write_apic(ApicRegister::task_priority, 0);
+  write_apic(ApicRegister::spurious, spurious_enable | uint32_t(spurious_vector));
+  local_apic_end_of_interrupt();  // whatever the firmware left in service
+  return nullptr;
+}
+
+void local_apic_end_of_interrupt() {
+  write_apic(ApicRegister::end_of_interrupt, 0);
+}
+
+}  // namespace cpu

@@ -1,0 +1,31 @@
+// local_apic.h: this CPU's interrupt controller, xAPIC (memory) or x2APIC (MSR) (x86_64 only).
+#pragma once
+
+#include <cstdint>
+
+namespace cpu {
+
+enum class ApicRegister : uint32_t {
+  id = 0x20,
+  task_priority = 0x80,
+  end_of_interrupt = 0xb0,
+  spurious = 0xf0,
+  error_status = 0x280,
+  timer_vector = 0x320,
+  lint0 = 0x350,
+  lint1 = 0x360,
+  error_vector = 0x370,
+  timer_initial = 0x380,
+  timer_current = 0x390,
+  timer_divide = 0x3e0,
+};
+
+// Maps (once) and enables this CPU's local APIC. Returns nullptr or why not.
+[[nodiscard]] const char* init_local_apic(uint64_t physical);
+
+[[nodiscard]] uint32_t read_apic(ApicRegister which);
+void write_apic(ApicRegister which, uint32_t value);
+
+void local_apic_end_of_interrupt();
+
+}  // namespace cpu

@@ -1,0 +1,43 @@
+// options.h: the kernel command line, parsed once, strictly.
+//
+// Words are separated by blanks; a value may be quoted with ", inside which \" and \\ stand for
+// " and \. An unknown key is a warning; a malformed value is an error message and the default
+// stays.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "kernel/host/text.h"
+
+namespace kernel {
+
+enum class LogTarget : uint8_t { console, debug };
+enum class ConsoleMode : uint8_t { tty, pipe };
+enum class PagingMode : uint8_t { lazy, eager };
+enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion };
+
+inline constexpr size_t max_run_line = 4096;
+inline constexpr size_t max_mark = 64;
+
+struct Options {
+  LogTarget log = LogTarget::console;
+  bool exit_to_emulator = false;
+  bool debug_messages = false;
+  ConsoleMode console = ConsoleMode::tty;
+  PagingMode paging = PagingMode::lazy;
+  PanicTest panic_test = PanicTest::none;
+  bool self_test = false;
+  bool randomise = true;
+  uint64_t cpus = 1;
+  bool has_run = false;
+  char run[max_run_line]{};
+  char console_mark[max_mark]{};
+};
+
+// Parses into the one Options. Call once, before options() is used.
+void parse_command_line(Text line);
+[[nodiscard]] const Options& options();
+
+}  // namespace kernel

@@ -1,0 +1,18 @@
+// self_test.h: what the kernel proves about itself; defined in test/ktest/.
+#pragma once
+
+#include "kernel/host/options.h"
+
+namespace kernel {
+
+// At every boot: provokes each protection the processor has; a panic if one does not hold.
+void prove_protections();
+
+// `selftest=all`: prints `ok NAME`, `absent NAME` or `FAILED NAME: why` for each test, then
+// `N passed, N failed`. True: none failed.
+[[nodiscard]] bool run_self_tests();
+
+// `panictest=KIND`: does not return unless KIND is none.
+void run_panic_test(PanicTest kind);
+
+}  // namespace kernel

@@ -1,0 +1,157 @@
+// main.cpp: the composition root: brings the machine up in order, then runs what was asked for.
+#include "cpu/console_uart.h"
+#include "cpu/context.h"
+#include "cpu/cpu.h"
+#include "cpu/features.h"
+#include "cpu/interrupt_controller.h"
+#include "cpu/per_cpu.h"
+#include "cpu/timer.h"
+#include "cpu/traps.h"
+#include "kernel/driver/acpi.h"
+#include "kernel/driver/console.h"
+#include "kernel/fd/initfs.h"
+#include "kernel/host/boot_info.h"
+#include "kernel/host/cpu_local.h"
+#include "kernel/host/options.h"
+#include "kernel/host/random.h"
+#include "kernel/host/self_test.h"
+#include "kernel/host/shutdown.h"
+#include "kernel/log/log.h"
+#include "kernel/log/panic.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/kernel_map.h"
+#include "kernel/process/program.h"
+#include "kernel/process/prompt.h"
+#include "kernel/seam/traps.h"
+
+namespace kernel {
+
+namespace {
+
+constexpr uint64_t tick_ns = 10'000'000;
+
+// The boot CPU's blocks.
+cpu::PerCpu boot_cpu;
+CpuLocal boot_cpu_local;
+
+void announce() {
+  if (options().log == LogTarget::debug) {
+    set_log_channel(LogChannel::debug);
+    log_plain("@boot");
+  } else {
+    set_log_channel(LogChannel::console);
+  }
+  set_log_level(options().debug_messages ? LogLevel::debug : LogLevel::info);
+}
+
+void start_cpu() {
+  cpu::init_per_cpu(boot_cpu, 0);
+  boot_cpu.kernel_data = &boot_cpu_local;
+  cpu::enable_features();
+  cpu::init_traps();
+}
+
+void log_features() {
+  char line[256];
+  size_t used = 0;
+  for (const char* name : cpu::feature_names()) {
+    const Text text(name);
+    if (used + text.size() + 2 < sizeof(line)) {
+      line[used++] = ' ';
+      used += text.copy(line + used, text.size());
+    }
+  }
+  LOG_INFO("cpu: %s, %u levels,%.*s", cpu::machine_name, boot_info().levels, int(used), line);
+}
+
+void start_memory() {
+  if (!init_frames()) {
+    panic("no memory for the frame allocator");
+  }
+  init_kernel_map();
+  LOG_INFO("memory: %lu MiB usable", usable_frame_count() >> 8);
+}
+
+void require(const char* problem) {
+  if (problem != nullptr) {
+    panic("%s", problem);
+  }
+}
+
+void start_devices() {
+  read_acpi();
+  require(cpu::init_interrupt_controller(platform()));
+  if (const char* problem = cpu::init_console_uart(platform())) {
+    LOG_WARNING("console: %s", problem);
+  }
+  flush_log();
+  require(cpu::init_timer(platform()));
+  init_console();
+  cpu::start_tick(tick_ns);
+  LOG_INFO("time: counter at %lu kHz", cpu::counter_hz() / 1000);
+}
+
+void mount_files() {
+  if (const char* problem = mount_initfs(boot_initrd())) {
+    LOG_ERROR("initial file system: %s", problem);
+  }
+}
+
+// tools/run drops what the firmware and the loader wrote, up to this mark.
+void mark_console() {
+  if (options().console_mark[0] != '\0') {
+    console_write("\n@console ");
+    console_write(options().console_mark);
+    console_write("\n");
+  }
+}
+
+// The first kernel thread, on a guarded stack, with every service up.
+void main_thread(void*) {
+  cpu::unmask_interrupts();
+  prove_protections();
+  mount_files();
+  run_panic_test(options().panic_test);
+  if (options().self_test) {
+    exit_machine(run_self_tests() ? 0 : 1);
+  }
+  mark_console();
+  if (options().has_run) {
+    static char line[max_run_line];
+    const size_t size = Text(options().run).copy(line, sizeof(line));
+    exit_machine(run_line({line, size}));
+  }
+  prompt_loop();
+}
+
+[[noreturn]] void enter_main_thread() {
+  auto stack = KernelStack::create();
+  if (!stack) {
+    panic("no memory for the first kernel stack");
+  }
+  const cpu::Context next = cpu::make_context(stack.value().top(), main_thread, nullptr);
+  cpu::Context abandoned{};  // with this frame, which keeps the stack from being destroyed
+  cpu::cpu_switch_context(&abandoned, &next);
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+void kernel_main(const void* candidate) {
+  cpu::init_early_console();
+  if (const char* problem = adopt_boot_info(candidate)) {
+    set_log_channel(LogChannel::console);
+    LOG_ERROR("%s", problem);
+    cpu::halt();
+  }
+  parse_command_line(boot_command_line());
+  announce();
+  start_cpu();
+  log_features();
+  start_memory();
+  start_devices();
+  init_random();
+  enter_main_thread();
+}
+
+}  // namespace kernel

@@ -1,0 +1,35 @@
+// frames.h: physical page frames: a buddy allocator over what the boot memory map calls usable.
+//
+// Bookkeeping: one byte a frame, placed in the first usable range that holds it; free blocks are
+// linked through themselves by way of the direct map. Callable from any context; masks interrupts.
+// Frames below 1 MiB are never handed out.
+#pragma once
+
+#include <cstdint>
+
+#include "base/address.h"
+#include "base/result.h"
+
+namespace kernel {
+
+inline constexpr unsigned max_frame_order = 10;  // 4 MiB
+
+// Call once, after adopt_boot_info(). Error::out_of_memory: no range for the bookkeeping.
+[[nodiscard]] base::Status init_frames();
+
+// 2^order contiguous frames, aligned to their size, contents undefined. order <= max_frame_order.
+// Error::out_of_memory: nothing changed.
+[[nodiscard]] base::Result<base::Pfn> allocate_frames(unsigned order);
+// One frame of zeroes.
+[[nodiscard]] base::Result<base::Pfn> allocate_zeroed_frame();
+
+// Gives back exactly what was allocated. A frame that is free or foreign panics.
+void free_frames(base::Pfn first, unsigned order);
+
+// The kernel's window onto a frame: page_size bytes.
+[[nodiscard]] void* frame_window(base::Pfn frame);
+
+[[nodiscard]] uint64_t free_frame_count();
+[[nodiscard]] uint64_t usable_frame_count();
+
+}  // namespace kernel

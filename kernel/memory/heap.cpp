@@ -1,0 +1,188 @@
+#include "kernel/memory/heap.h"
+
+#include "base/bits.h"
+#include "base/list.h"
+#include "cpu/cpu.h"
+#include "kernel/memory/frames.h"
+
+namespace kernel {
+
+namespace {
+
+constexpr uint64_t slab_magic = 0x534c'4142'6865'6170ULL;
+constexpr uint64_t large_magic = 0x4c41'5247'6865'6170ULL;
+
+struct FreeCell {
+  FreeCell* next;
+};
+
+// At the start of every frame (or block of frames) the heap holds.
+struct Header {
+  uint64_t magic = 0;
+  uint32_t class_or_order = 0;
+  uint32_t used = 0;
+  FreeCell* free = nullptr;
+  base::ListNode node;
+};
+constexpr size_t header_size = 64;
+static_assert(sizeof(Header) <= header_size);
+
+constexpr size_t class_sizes[] = {32, 48, 64, 96, 128, 192, 256, 384, 512, 784, 1008, 2016};
+constexpr size_t class_count = sizeof(class_sizes) / sizeof(class_sizes[0]);
+constexpr uint8_t freed_byte = 0xfd;
+
+using SlabList = base::List<Header, &Header::node>;
+
+// The lists have constructors; storage that needs no constructor at start keeps .init_array empty.
+struct Classes {
+  SlabList partial[class_count];
+};
+alignas(Classes) unsigned char class_storage[sizeof(Classes)];
+Classes* classes = nullptr;
+uint64_t block_count = 0;
+
+Classes& all_classes() {
+  if (classes == nullptr) {
+    classes = base::construct_at<Classes>(class_storage);
+  }
+  return *classes;
+}
+
+size_t cells_of(size_t index) {
+  return (base::page_size - header_size) / class_sizes[index];
+}
+
+Header* header_of(void* block) {
+  return reinterpret_cast<Header*>(
+      base::align_down(reinterpret_cast<uint64_t>(block), base::page_size));
+}
+
+base::Pfn frame_of(const Header* header) {
+  // The header lies in the direct map at its frame's window.
+  const auto origin = reinterpret_cast<uint64_t>(frame_window(base::Pfn(0)));
+  return base::Pfn((reinterpret_cast<uint64_t>(header) - origin) >> base::page_shift);
+}
+
+base::Result<Header*> grow(size_t index) {
+  BASE_TRY_ASSIGN(const base::Pfn frame, allocate_frames(0));
+  auto* header = base::construct_at<Header>(frame_window(frame));
+  header->magic = slab_magic;
+  header->class_or_order = uint32_t(index);
+  auto* cell = reinterpret_cast<char*>(header) + header_size;
+  for (size_t i = 0; i < cells_of(index); ++i, cell += class_sizes[index]) {
+    auto* free = reinterpret_cast<FreeCell*>(cell);
+    free->next = header->free;
+    header->free = free;
+  }
+  all_classes().partial[index].push_front(*header);
+  return header;
+}
+
+base::Result<void*> allocate_small(size_t index) {
+  Header* header = all_classes().partial[index].front();
+  if (header == nullptr) {
+    BASE_TRY_ASSIGN(header, grow(index));
+  }
+  FreeCell* cell = header->free;
+  header->free = cell->next;
+  ++header->used;
+  if (header->free == nullptr) {
+    all_classes().partial[index].remove(*header);
+  }
+  return static_cast<void*>(cell);
+}
+
+base::Result<void*> allocate_large(size_t size) {
+  const uint64_t frames = (size + header_size + base::page_size - 1) >> base::page_shift;
+  const unsigned order = base::log2_ceil(frames);
+  if (size > (base::page_size << max_frame_order) - header_size) {
+    return base::Error::out_of_memory;
+  }
+  BASE_TRY_ASSIGN(const base::Pfn frame, allocate_frames(order));
+  auto* header = base::construct_at<Header>(frame_window(frame));
+  header->magic = large_magic;
+  header->class_or_order = order;
+  return static_cast<void*>(reinterpret_cast<char*>(header) + header_size);
+}
+
+void release_slab(Header* header) {
+  header->magic = 0;
+  header->~Header();
+  free_frames(frame_of(header), 0);
+}
+
+void free_small(Header* header, void* block) {
+  const size_t index = header->class_or_order;
+#if defined(BASE_DEBUG_CHECKS) && BASE_DEBUG_CHECKS
+  __builtin_memset(block, freed_byte, class_sizes[index]);
+#endif
+  SlabList& partial = all_classes().partial[index];
+  auto* cell = static_cast<FreeCell*>(block);
+  cell->next = header->free;
+  header->free = cell;
+  if (!header->node.linked()) {
+    partial.push_front(*header);
+  }
+  --header->used;
+  // One empty slab a class stays as a cushion.
+  if (header->used == 0 && partial.next(*partial.front()) != nullptr) {
+    partial.remove(*header);
+    release_slab(header);
+  }
+}
+
+}  // namespace
+
+base::Result<void*> heap_allocate(size_t size) {
+  BASE_CHECK(size != 0, "allocating nothing");
+  const cpu::InterruptGuard guard;
+  size_t index = 0;
+  while (index < class_count && class_sizes[index] < size) {
+    ++index;
+  }
+  auto block = index < class_count ? allocate_small(index) : allocate_large(size);
+  block_count += block.ok() ? 1 : 0;
+  return block;
+}
+
+void heap_free(void* block) {
+  if (block == nullptr) {
+    return;
+  }
+  const cpu::InterruptGuard guard;
+  Header* header = header_of(block);
+  BASE_CHECK(header->magic == slab_magic || header->magic == large_magic,
+             "freeing what the heap did not allocate");
+  --block_count;
+  if (header->magic == slab_magic) {
+    free_small(header, block);
+  } else {
+    const unsigned order = header->class_or_order;
+    header->magic = 0;
+    header->~Header();
+    free_frames(frame_of(header), order);
+  }
+}
+
+uint64_t heap_block_count() {
+  return block_count;
+}
+
+uint64_t heap_trim() {
+  const cpu::InterruptGuard guard;
+  uint64_t released = 0;
+  for (SlabList& partial : all_classes().partial) {
+    for (Header* header = partial.front(); header != nullptr;) {
+      Header* next = partial.next(*header);
+      if (header->used == 0) {
+        partial.remove(*header);
+        release_slab(header);
+        ++released;
+      }
+      header = next;
+    }
+  }
+  return released;
+}
+
+}  // namespace kernel

@@ -1,0 +1,153 @@
+#include "kernel/memory/kernel_map.h"
+
+#include "base/bits.h"
+#include "base/utility.h"
+#include "cpu/cpu.h"
+#include "kernel/host/boot_info.h"
+#include "kernel/memory/frames.h"
+#include "kernel/seam/memory.h"
+
+namespace kernel {
+
+namespace {
+
+PageTree tree;
+
+// Devices are mapped from the start of the window, never unmapped; stacks fill slots from the
+// middle on: one guard page and the stack, in a slot of 32 KiB.
+constexpr uint64_t device_start = cpu::kernel_map_start;
+constexpr uint64_t stack_start =
+    cpu::kernel_map_start + (cpu::kernel_map_end - cpu::kernel_map_start) / 2;
+constexpr uint64_t slot_size = 2 * kernel_stack_size;
+constexpr uint64_t slot_count = 4096;
+static_assert(stack_start + slot_count * slot_size <= cpu::kernel_map_end);
+
+uint64_t next_device = device_start;
+uint64_t slots_used[slot_count / 64];
+
+constexpr cpu::PageRights data_rights{true, false, false, false};
+constexpr cpu::PageRights device_rights{true, false, false, true};
+
+std::optional<uint64_t> take_slot() {
+  const cpu::InterruptGuard guard;
+  for (uint64_t word = 0; word < slot_count / 64; ++word) {
+    if (~slots_used[word] != 0) {
+      const unsigned bit = base::count_trailing_zeros(~slots_used[word]);
+      slots_used[word] |= 1ULL << bit;
+      return word * 64 + bit;
+    }
+  }
+  return std::nullopt;
+}
+
+void return_slot(uint64_t slot) {
+  const cpu::InterruptGuard guard;
+  slots_used[slot / 64] &= ~(1ULL << (slot % 64));
+}
+
+// The stack's lowest byte: the slot's upper half, so the lower half is the guard.
+uint64_t stack_of(uint64_t slot) {
+  return stack_start + slot * slot_size + kernel_stack_size;
+}
+
+void unmap_stack(uint64_t base) {
+  for (uint64_t at = base; at < base + kernel_stack_size; at += base::page_size) {
+    uint64_t* leaf = tree.find_leaf(at);
+    if (leaf == nullptr || !cpu::is_present(*leaf)) {
+      continue;
+    }
+    const base::Pfn frame = base::PhysAddr(cpu::entry_address(*leaf, 1)).frame();
+    *leaf = 0;
+    cpu::publish_entries();
+    cpu::invalidate_page(at);
+    free_frames(frame, 0);
+  }
+  return_slot((base - stack_start) / slot_size);
+}
+
+}  // namespace
+
+void init_kernel_map() {
+  const auto root = base::PhysAddr(boot_info().root_table);
+  tree = PageTree(root.frame(), boot_info().levels);
+  if constexpr (cpu::user_root_entries < 512) {
+    auto* entries = static_cast<uint64_t*>(direct_map(root.raw()));
+    for (unsigned i = 0; i < cpu::user_root_entries; ++i) {
+      entries[i] = 0;
+    }
+  }
+  cpu::adopt_kernel_root(root.raw());
+}
+
+PageTree kernel_tree() {
+  return tree;
+}
+
+volatile void* map_device(uint64_t physical, uint64_t size) {
+  const uint64_t offset = physical % base::page_size;
+  const uint64_t pages = (offset + size + base::page_size - 1) / base::page_size;
+  const uint64_t start = next_device;
+  if (size == 0 || pages > (stack_start - start) / base::page_size) {
+    return nullptr;
+  }
+  next_device += pages * base::page_size;
+  for (uint64_t i = 0; i < pages; ++i) {
+    const auto frame = base::Pfn((physical >> base::page_shift) + i);
+    if (!tree.map(start + i * base::page_size, frame, device_rights)) {
+      return nullptr;
+    }
+  }
+  return reinterpret_cast<volatile void*>(start + offset);
+}
+
+base::Result<KernelStack> KernelStack::create() {
+  const auto slot = take_slot();
+  if (!slot) {
+    return base::Error::out_of_memory;
+  }
+  KernelStack stack(stack_of(*slot));  // from here on the destructor cleans up
+  for (uint64_t at = stack.base_; at < stack.top(); at += base::page_size) {
+    BASE_TRY_ASSIGN(const base::Pfn frame, allocate_zeroed_frame());
+    if (auto mapped = tree.map(at, frame, data_rights); !mapped) {
+      free_frames(frame, 0);
+      return mapped.error();
+    }
+  }
+  return stack;
+}
+
+KernelStack::KernelStack(KernelStack&& other) noexcept : base_(base::exchange(other.base_, 0)) {}
+
+KernelStack& KernelStack::operator=(KernelStack&& other) noexcept {
+  base::swap(base_, other.base_);
+  return *this;
+}
+
+KernelStack::~KernelStack() {
+  if (base_ != 0) {
+    unmap_stack(base_);
+  }
+}
+
+bool is_stack_guard(uint64_t address) {
+  return address >= stack_start && address < stack_start + slot_count * slot_size &&
+         (address - stack_start) % slot_size < kernel_stack_size;
+}
+
+bool is_kernel_readable(uint64_t address, uint64_t size) {
+  const auto end = base::checked_add(address, size);
+  const unsigned unused = 64 - (12 + 9 * tree.levels());  // sign-extended bits
+  const bool canonical = uint64_t(int64_t(address << unused) >> unused) == address;
+  if (!end.ok || !canonical || int64_t(address) >= 0) {
+    return false;
+  }
+  for (uint64_t at = base::align_down(address, base::page_size); at < end.value;
+       at += base::page_size) {
+    if (tree.walk(at).entry == 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace kernel

@@ -1,0 +1,44 @@
+// kernel_map.h: the kernel's own mappings beside the image and the direct map: device registers and
+// guarded stacks, in the window [cpu::kernel_map_start, cpu::kernel_map_end).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "kernel/memory/page_table.h"
+
+namespace kernel {
+
+// Adopts the loader's tables as the kernel's and empties their user half. After init_frames().
+void init_kernel_map();
+
+[[nodiscard]] PageTree kernel_tree();
+
+inline constexpr uint64_t kernel_stack_size = 16384;
+
+// A kernel stack with an unmapped guard page below it. Move-only; unmapped and freed when destroyed
+// (which must not happen on it).
+class KernelStack {
+ public:
+  static base::Result<KernelStack> create();
+  KernelStack() = default;
+  KernelStack(KernelStack&& other) noexcept;
+  KernelStack& operator=(KernelStack&& other) noexcept;
+  ~KernelStack();
+
+  // One past the highest byte, 16-byte aligned.
+  [[nodiscard]] uint64_t top() const { return base_ + kernel_stack_size; }
+
+ private:
+  explicit KernelStack(uint64_t base) : base_(base) {}
+  uint64_t base_ = 0;
+};
+
+// Whether `address` lies in the guard page of a kernel stack (in use or not).
+[[nodiscard]] bool is_stack_guard(uint64_t address);
+
+// Whether `size` bytes at `address` can be read without a fault, by the kernel's tables.
+[[nodiscard]] bool is_kernel_readable(uint64_t address, uint64_t size);
+
+}  // namespace kernel

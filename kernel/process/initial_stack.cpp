@@ -1,0 +1,146 @@
+#include "kernel/process/initial_stack.h"
+
+#include "base/bits.h"
+#include "cpu/features.h"
+#include "kernel/host/random.h"
+#include "kernel/process/program.h"
+
+namespace kernel {
+
+namespace {
+
+// Auxiliary vector keys (Linux's numbers).
+enum class Aux : uint64_t {
+  end = 0,
+  program_headers = 3,
+  program_header_size = 4,
+  program_header_count = 5,
+  page_size = 6,
+  entry = 9,
+  user = 11,
+  effective_user = 12,
+  group = 13,
+  effective_group = 14,
+  platform = 15,
+  hardware = 16,
+  clock_ticks = 17,
+  secure = 23,
+  random = 25,
+  hardware2 = 26,
+  file_name = 31,
+};
+
+constexpr Text environment[] = {"PATH=/bin", "HOME=/", "TERM=linux"};
+constexpr size_t environment_count = sizeof(environment) / sizeof(environment[0]);
+constexpr uint64_t max_strings = 128u << 10;
+constexpr uint64_t program_header_bytes = 56;
+
+// Puts things at descending addresses.
+class StackWriter {
+ public:
+  StackWriter(UserSpace& space, uint64_t top) : space_(space), at_(top) {}
+
+  [[nodiscard]] base::Result<uint64_t> push_bytes(std::span<const uint8_t> bytes) {
+    at_ -= bytes.size();
+    BASE_TRY(space_.write_initial(base::UserAddr(at_), bytes));
+    return at_;
+  }
+  // With a NUL (the stack is fresh: zero).
+  [[nodiscard]] base::Result<uint64_t> push_string(Text text) {
+    at_ -= 1;
+    return push_bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  }
+  void align_down_to(uint64_t alignment) { at_ = base::align_down(at_, alignment); }
+
+ private:
+  UserSpace& space_;
+  uint64_t at_;
+};
+
+// The words of the vector, in ascending order.
+class Vector {
+ public:
+  void add(uint64_t word) { words_[count_++] = word; }
+  void add(Aux key, uint64_t value) {
+    add(uint64_t(key));
+    add(value);
+  }
+  [[nodiscard]] std::span<const uint8_t> bytes() const {
+    return {reinterpret_cast<const uint8_t*>(words_), count_ * sizeof(uint64_t)};
+  }
+
+ private:
+  uint64_t words_[1 + max_words + 1 + environment_count + 1 + 2 * 20];
+  size_t count_ = 0;
+};
+
+void add_auxiliary(Vector& vector, const LoadedProgram& program, uint64_t random, uint64_t platform,
+                   uint64_t file_name) {
+  vector.add(Aux::program_headers, program.headers);
+  vector.add(Aux::program_header_size, program_header_bytes);
+  vector.add(Aux::program_header_count, program.header_count);
+  vector.add(Aux::page_size, base::page_size);
+  vector.add(Aux::entry, program.entry);
+  vector.add(Aux::user, 0);
+  vector.add(Aux::effective_user, 0);
+  vector.add(Aux::group, 0);
+  vector.add(Aux::effective_group, 0);
+  vector.add(Aux::secure, 0);
+  vector.add(Aux::clock_ticks, 100);
+  vector.add(Aux::hardware, cpu::user_hwcap());
+  vector.add(Aux::hardware2, cpu::user_hwcap2());
+  vector.add(Aux::random, random);
+  vector.add(Aux::platform, platform);
+  vector.add(Aux::file_name, file_name);
+  vector.add(Aux::end, 0);
+}
+
+}  // namespace
+
+base::Result<base::UserAddr> build_initial_stack(UserSpace& space, std::span<const Text> words,
+                                                 const LoadedProgram& program) {
+  const uint64_t top = UserSpace::end() - base::page_size;
+  uint64_t string_bytes = 0;
+  for (const Text word : words) {
+    string_bytes += word.size() + 1;
+  }
+  if (words.size() > max_words || string_bytes > max_strings) {
+    return base::Error::limit_exceeded;
+  }
+  UserSpace::Request request{base::UserAddr(top - UserSpace::stack_size),
+                             base::Bytes(UserSpace::stack_size),
+                             base::Right::read | base::Right::write};
+  request.placement = Placement::fixed_no_replace;
+  request.name = "stack";
+  BASE_TRY(space.map(request));
+
+  StackWriter stack(space, top);
+  uint8_t seed[16];
+  random_bytes(seed);
+  BASE_TRY_ASSIGN(const uint64_t random, stack.push_bytes(seed));
+  BASE_TRY_ASSIGN(const uint64_t platform, stack.push_string(cpu::machine_name));
+  Vector vector;
+  vector.add(words.size());
+  uint64_t file_name = 0;
+  for (const Text word : words) {
+    BASE_TRY_ASSIGN(const uint64_t at, stack.push_string(word));
+    file_name = file_name == 0 ? at : file_name;
+    vector.add(at);
+  }
+  vector.add(0);
+  for (const Text variable : environment) {
+    BASE_TRY_ASSIGN(const uint64_t at, stack.push_string(variable));
+    vector.add(at);
+  }
+  vector.add(0);
+  add_auxiliary(vector, program, random, platform, file_name);
+  stack.align_down_to(16);
+  constexpr uint8_t padding[8] = {};
+  if (vector.bytes().size() % 16 != 0) {
+    BASE_TRY(stack.push_bytes(padding));
+  }
+  BASE_TRY_ASSIGN(const uint64_t pointer, stack.push_bytes(vector.bytes()));
+  return base::UserAddr(pointer);
+}
+
+}  // namespace kernel

@@ -1,0 +1,149 @@
+// process_calls.cpp: calls on the program itself.
+#include "cpu/context.h"
+#include "kernel/log/log.h"
+#include "kernel/memory/user_space.h"
+#include "kernel/process/process.h"
+#include "kernel/process/thread.h"
+#include "kernel/syscall/calls.h"
+#include "kernel/syscall/user_copy.h"
+
+namespace kernel::calls {
+
+namespace {
+
+constexpr uint64_t max_signal = 64;
+
+// Signals whose default is to do nothing: CHLD, CONT, URG, WINCH.
+bool ignored_by_default(uint64_t signal) {
+  return signal == 17 || signal == 18 || signal == 23 || signal == 28;
+}
+
+// A signal the program sends to itself; no other process exists to receive one.
+CallResult send_signal(const CallArguments& arguments, uint64_t target, uint64_t signal) {
+  if (target != arguments.process.id()) {
+    return Errno::no_process;
+  }
+  if (signal > max_signal) {
+    return Errno::invalid;
+  }
+  if (signal == 0 || ignored_by_default(signal)) {
+    return uint64_t(0);
+  }
+  LOG_INFO("%s[%u]: killed by its own signal %lu", arguments.process.name(), arguments.process.id(),
+           signal);
+  leave_thread(ExitCause::signal, uint8_t(signal));
+}
+
+}  // namespace
+
+CallResult exit(const CallArguments& arguments) {
+  leave_thread(ExitCause::exited, uint8_t(arguments.value[0]));
+}
+
+CallResult getpid(const CallArguments& arguments) {
+  return uint64_t(arguments.process.id());
+}
+CallResult getppid(const CallArguments&) {
+  return uint64_t(0);
+}
+CallResult zero(const CallArguments&) {
+  return uint64_t(0);
+}
+
+CallResult arch_prctl(const CallArguments& arguments) {
+  enum : uint64_t { set_fs = 0x1002, get_fs = 0x1003 };
+  switch (arguments.value[0]) {
+    case set_fs:
+      if (arguments.value[1] >= UserSpace::end()) {
+        return Errno::not_permitted;
+      }
+      cpu::set_user_tls(arguments.value[1]);
+      return uint64_t(0);
+    case get_fs: return write_user(arguments.address(1), cpu::user_tls());
+    default: return Errno::invalid;
+  }
+}
+
+CallResult kill(const CallArguments& arguments) {
+  return send_signal(arguments, arguments.value[0], arguments.value[1]);
+}
+
+CallResult tgkill(const CallArguments& arguments) {
+  return send_signal(arguments, arguments.value[1], arguments.value[2]);
+}
+
+CallResult prlimit64(const CallArguments& arguments) {
+  enum : int32_t { limit_stack = 3, limit_files = 7, limit_count = 16 };
+  constexpr uint64_t unlimited = ~0ULL;
+  const int32_t which = arguments.integer(1);
+  if (which < 0 || which >= limit_count) {
+    return Errno::invalid;
+  }
+  if (arguments.value[2] != 0) {
+    return Errno::not_permitted;  // limits are fixed
+  }
+  struct {
+    uint64_t soft;
+    uint64_t hard;
+  } limit{unlimited, unlimited};
+  if (which == limit_stack) {
+    limit = {UserSpace::stack_size, UserSpace::stack_size};
+  } else if (which == limit_files) {
+    limit = {FileTable::capacity, FileTable::capacity};
+  }
+  return arguments.value[3] == 0 ? CallResult(uint64_t(0))
+                                 : CallResult(write_user(arguments.address(3), limit));
+}
+
+CallResult rt_sigaction(const CallArguments& arguments) {
+  // No signal reaches a handler yet: only the dispositions that need none can be set, and every
+  // signal has its default.
+  struct Action {
+    uint64_t handler;
+    uint64_t flags;
+    uint64_t restorer;
+    uint64_t mask;
+  };
+  constexpr uint64_t handler_default = 0;
+  constexpr uint64_t handler_ignore = 1;
+  if (arguments.value[0] == 0 || arguments.value[0] > max_signal) {
+    return Errno::invalid;
+  }
+  if (arguments.value[1] != 0) {
+    const auto action = read_user<Action>(arguments.address(1));
+    if (!action) {
+      return action.error();
+    }
+    if (action.value().handler != handler_default && action.value().handler != handler_ignore) {
+      return Errno::not_implemented;
+    }
+  }
+  return arguments.value[2] == 0
+             ? CallResult(uint64_t(0))
+             : CallResult(write_user(arguments.address(2), Action{handler_default, 0, 0, 0}));
+}
+
+CallResult rt_sigprocmask(const CallArguments& arguments) {
+  enum : int32_t { block = 0, unblock = 1, set = 2 };
+  const uint64_t old = arguments.process.signal_mask();
+  if (arguments.value[1] != 0) {
+    const auto given = read_user<uint64_t>(arguments.address(1));
+    if (!given) {
+      return given.error();
+    }
+    switch (arguments.integer(0)) {
+      case block: arguments.process.set_signal_mask(old | given.value()); break;
+      case unblock: arguments.process.set_signal_mask(old & ~given.value()); break;
+      case set: arguments.process.set_signal_mask(given.value()); break;
+      default: return Errno::invalid;
+    }
+  }
+  return arguments.value[2] == 0 ? CallResult(uint64_t(0))
+                                 : CallResult(write_user(arguments.address(2), old));
+}
+
+CallResult umask(const CallArguments& arguments) {
+  return uint64_t(arguments.process.exchange_file_mask(uint32_t(arguments.value[0] & 0777)));
+}
+
+}  // namespace kernel::calls

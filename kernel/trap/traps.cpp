@@ -1,0 +1,43 @@
+// traps.cpp: what the kernel does with each trap the cpu layer reports (kernel/seam/traps.h).
+#include "kernel/seam/traps.h"
+
+#include "cpu/interrupt_controller.h"
+#include "kernel/driver/console.h"
+#include "kernel/host/cpu_local.h"
+#include "kernel/log/log.h"
+#include "kernel/log/panic.h"
+#include "kernel/memory/kernel_map.h"
+#include "kernel/trap/user_fault.h"
+
+namespace kernel {
+
+void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
+  if (frame.from_user()) {
+    kill_for_exception(frame, info);
+  }
+  panic_at(frame, "%s in the kernel (code %lx)", info.name, info.code);
+}
+
+void trap_interrupt(cpu::TrapFrame&, uint32_t line) {
+  if (!console_interrupt(line)) {
+    LOG_WARNING("interrupt on line %u, which nobody enabled", line);
+  }
+  cpu::end_of_interrupt(line);
+}
+
+void trap_timer(cpu::TrapFrame&) {
+  ++cpu_local().ticks;
+}
+
+void trap_nmi(cpu::TrapFrame& frame) {
+  panic_at(frame, "non-maskable interrupt");
+}
+
+void trap_stack_overflow(cpu::TrapFrame& frame, uint64_t address) {
+  if (is_stack_guard(address) || is_stack_guard(frame.sp())) {
+    panic_at(frame, "kernel stack overflow (address %lx)", address);
+  }
+  panic_at(frame, "double fault (address %lx)", address);
+}
+
+}  // namespace kernel

@@ -1,0 +1,61 @@
+#include "kernel/trap/user_fault.h"
+
+#include "kernel/host/cpu_local.h"
+#include "kernel/log/format.h"
+#include "kernel/log/log.h"
+#include "kernel/process/process.h"
+#include "kernel/process/thread.h"
+
+namespace kernel {
+
+namespace {
+
+Signal signal_of(ExceptionKind kind) {
+  switch (kind) {
+    case ExceptionKind::illegal_instruction: return Signal::illegal;
+    case ExceptionKind::arithmetic: return Signal::arithmetic;
+    case ExceptionKind::breakpoint:
+    case ExceptionKind::single_step: return Signal::trap;
+    case ExceptionKind::alignment:
+    case ExceptionKind::hardware: return Signal::bus;
+    case ExceptionKind::protection:
+    case ExceptionKind::other: break;
+  }
+  return Signal::segment;
+}
+
+const char* access_name(FaultAccess access) {
+  switch (access) {
+    case FaultAccess::read: return "read";
+    case FaultAccess::write: return "write";
+    case FaultAccess::execute: break;
+  }
+  return "execute";
+}
+
+[[noreturn]] void die(Signal signal) {
+  leave_thread(ExitCause::signal, uint8_t(signal));
+}
+
+}  // namespace
+
+void kill_for_exception(const cpu::TrapFrame& frame, const ExceptionInfo& info) {
+  const Process& process = cpu_local().thread->process();
+  LOG_INFO("%s[%u]: killed: %s (code %lx), pc %lx, sp %lx", process.name(), process.id(), info.name,
+           info.code, frame.pc(), frame.sp());
+  die(signal_of(info.kind));
+}
+
+void kill_for_fault(const cpu::TrapFrame& frame, const FaultInfo& fault, const char* reason) {
+  const Process& process = cpu_local().thread->process();
+  char mapping[160];
+  char walk[160];
+  process.space().describe(base::UserAddr(fault.address), mapping, sizeof(mapping));
+  process.space().describe_walk(base::UserAddr(fault.address), walk, sizeof(walk));
+  LOG_INFO("%s[%u]: killed: %s of %lx: %s (%s), pc %lx, sp %lx; tables: %s", process.name(),
+           process.id(), access_name(fault.access), fault.address, reason, mapping, frame.pc(),
+           frame.sp(), walk);
+  die(Signal::segment);
+}
+
+}  // namespace kernel

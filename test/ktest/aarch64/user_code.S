@@ -1,0 +1,96 @@
+// user_code.S: machine code for test/ktest/user_code.h, aarch64. User mode, no stack use but where
+// said; system call numbers are Linux's.
+
+  .set    SYS_EXIT_GROUP, 94
+
+  .macro CODE name
+  .balign 4
+  .globl  ktest_\name\()_start
+ktest_\name\()_start:
+  .endm
+  .macro END name
+  .globl  ktest_\name\()_end
+ktest_\name\()_end:
+  .endm
+  .macro EXIT status
+  mov     x0, #\status
+  mov     x8, #SYS_EXIT_GROUP
+  svc     #0
+  .endm
+
+  .section .rodata.ktest, "a", %progbits
+CODE return
+  ret
+END return
+
+CODE exit_7
+  EXIT    7
+END exit_7
+
+CODE read_tables
+  mrs     x0, vbar_el1
+  EXIT    0
+END read_tables
+
+CODE privileged
+  msr     daifset, #2
+  EXIT    0
+END privileged
+
+CODE illegal
+  udf     #0
+  EXIT    0
+END illegal
+
+CODE write_null
+  mov     x0, #8
+  strb    w0, [x0]
+  EXIT    0
+END write_null
+
+CODE read_kernel
+  mov     x0, #-8192
+  ldrb    w0, [x0]
+  EXIT    0
+END read_kernel
+
+CODE jump_kernel
+  mov     x0, #-8192
+  br      x0
+END jump_kernel
+
+CODE write_text
+  adr     x0, .
+  strb    wzr, [x0]
+  EXIT    0
+END write_text
+
+CODE run_stack
+  mov     x0, sp
+  sub     x0, x0, #16
+  mov     w1, #0x03c0
+  movk    w1, #0xd65f, lsl #16    // ret
+  str     w1, [x0]
+  br      x0
+END run_stack
+
+CODE grow_stack
+  mov     x1, #256
+  mov     x0, sp
+1:
+  sub     x0, x0, #4096
+  strb    w1, [x0]
+  subs    x1, x1, #1
+  b.ne    1b
+  EXIT    0
+END grow_stack
+
+CODE loop
+  mov     x1, #(1 << 26)
+1:
+  subs    x1, x1, #1
+  b.ne    1b
+  EXIT    0
+END loop
+
+  .section .note.GNU-stack, "", %progbits

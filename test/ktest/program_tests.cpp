@@ -1,0 +1,136 @@
+// program_tests.cpp: real user mode: tiny programs that behave and misbehave. Whatever they do, the
+// kernel lives, reports the right status and leaks nothing (the runner audits).
+#include "cpu/features.h"
+#include "kernel/host/cpu_local.h"
+#include "kernel/process/process.h"
+#include "kernel/process/thread.h"
+#include "test/ktest/ktest.h"
+#include "test/ktest/user_code.h"
+
+namespace kernel::test {
+
+namespace {
+
+constexpr uint64_t code_address = 0x400000;
+constexpr uint64_t stack_address = 0x7000000;
+constexpr uint64_t stack_bytes = 2u << 20;
+
+constexpr unsigned no_memory = 1000;
+constexpr unsigned segment_fault = 139;
+constexpr unsigned illegal_instruction = 132;
+
+// Runs `code` in a process of its own; its status, or no_memory.
+unsigned run_code(Code code) {
+  auto process = Process::create("ktest");
+  if (!process) {
+    return no_memory;
+  }
+  UserSpace& space = process.value()->space();
+  UserSpace::Request text{base::UserAddr(code_address), base::Bytes(base::page_size),
+                          base::Right::read | base::Right::execute};
+  text.placement = Placement::fixed;
+  text.contents = {code, code_address};
+  UserSpace::Request stack{base::UserAddr(stack_address), base::Bytes(stack_bytes),
+                           base::Right::read | base::Right::write};
+  stack.placement = Placement::fixed;
+  if (!space.map(text) || !space.map(stack)) {
+    return no_memory;
+  }
+  const auto frame =
+      cpu::TrapFrame::for_user(code_address, stack_address + stack_bytes - base::page_size);
+  auto thread = Thread::create(*process.value(), frame);
+  if (!thread) {
+    return no_memory;
+  }
+  thread.value()->run();
+  space.check();
+  return process.value()->status();
+}
+
+Verdict program_exits_with_its_status() {
+  KTEST_CHECK(run_code(code_exit_7()) == 7, "wrong status");
+  return passed;
+}
+
+Verdict user_mode_does_not_read_system_tables() {
+  const unsigned status = run_code(code_read_tables());
+  if (!cpu::protection(cpu::Protection::user_reads_tables).present && status == 0) {
+    return absent;
+  }
+  KTEST_CHECK(status == segment_fault || status == illegal_instruction,
+              "user mode read a system table");
+  return passed;
+}
+
+Verdict privileged_instruction_kills_the_program() {
+  const unsigned status = run_code(code_privileged());
+  KTEST_CHECK(status == segment_fault || status == illegal_instruction, "wrong status");
+  return passed;
+}
+
+Verdict illegal_instruction_kills_the_program() {
+  KTEST_CHECK(run_code(code_illegal()) == illegal_instruction, "wrong status");
+  return passed;
+}
+
+Verdict write_to_null_kills_the_program() {
+  KTEST_CHECK(run_code(code_write_null()) == segment_fault, "wrong status");
+  return passed;
+}
+
+Verdict kernel_memory_is_out_of_reach() {
+  KTEST_CHECK(run_code(code_read_kernel()) == segment_fault, "user mode read kernel memory");
+  KTEST_CHECK(run_code(code_jump_kernel()) == segment_fault, "user mode ran kernel memory");
+  return passed;
+}
+
+Verdict user_text_is_not_writable() {
+  KTEST_CHECK(run_code(code_write_text()) == segment_fault, "a program wrote its text");
+  return passed;
+}
+
+Verdict user_stack_is_not_executable() {
+  KTEST_CHECK(run_code(code_run_stack()) == segment_fault, "a program ran its stack");
+  return passed;
+}
+
+Verdict user_stack_grows_on_demand() {
+  KTEST_CHECK(run_code(code_grow_stack()) == 0, "the stack could not be touched");
+  return passed;
+}
+
+Verdict ticks_interrupt_user_mode() {
+  const uint64_t before = cpu_local().ticks;
+  KTEST_CHECK(run_code(code_loop()) == 0, "wrong status");
+  KTEST_CHECK(cpu_local().ticks != before, "no tick arrived in user mode");
+  return passed;
+}
+
+Verdict many_programs_leak_nothing() {
+  for (unsigned i = 0; i < 50; ++i) {
+    const bool killed = i % 10 == 9;
+    const Code code = killed ? code_write_null() : code_exit_7();
+    KTEST_CHECK(run_code(code) == (killed ? segment_fault : 7u), "wrong status");
+  }
+  return passed;
+}
+
+constexpr Test tests[] = {
+    {"program_exits_with_its_status", program_exits_with_its_status},
+    {"user_mode_does_not_read_system_tables", user_mode_does_not_read_system_tables},
+    {"privileged_instruction_kills_the_program", privileged_instruction_kills_the_program},
+    {"illegal_instruction_kills_the_program", illegal_instruction_kills_the_program},
+    {"write_to_null_kills_the_program", write_to_null_kills_the_program},
+    {"kernel_memory_is_out_of_reach", kernel_memory_is_out_of_reach},
+    {"user_text_is_not_writable", user_text_is_not_writable},
+    {"user_stack_is_not_executable", user_stack_is_not_executable},
+    {"user_stack_grows_on_demand", user_stack_grows_on_demand},
+    {"ticks_interrupt_user_mode", ticks_interrupt_user_mode},
+    {"many_programs_leak_nothing", many_programs_leak_nothing},
+};
+
+}  // namespace
+
+constinit const std::span<const Test> program_tests = tests;
+
+}  // namespace kernel::test

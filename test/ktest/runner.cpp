@@ -1,0 +1,78 @@
+// runner.cpp: runs every list, prints a line a test, and audits memory around each.
+#include "kernel/host/self_test.h"
+#include "kernel/log/log.h"
+#include "kernel/log/panic.h"
+#include "kernel/memory/frames.h"
+#include "kernel/memory/heap.h"
+#include "test/ktest/ktest.h"
+
+namespace kernel {
+
+namespace test {
+const char absent[] = "absent";
+}
+
+namespace {
+
+using test::Test;
+using test::Verdict;
+
+struct Tally {
+  unsigned passed = 0;
+  unsigned failed = 0;
+};
+
+Verdict run_audited(const Test& test) {
+  heap_trim();
+  const uint64_t frames = free_frame_count();
+  const uint64_t blocks = heap_block_count();
+  const Verdict verdict = test.run();
+  heap_trim();
+  if (verdict == test::passed && heap_block_count() != blocks) {
+    return "heap blocks were lost or found";
+  }
+  // Tables of the kernel's own window may be added once and stay.
+  if (verdict == test::passed && free_frame_count() != frames) {
+    return "frames were lost or found";
+  }
+  return verdict;
+}
+
+void run_list(std::span<const Test> tests, Tally& tally) {
+  for (const Test& test : tests) {
+    const Verdict verdict = run_audited(test);
+    if (verdict == test::absent) {
+      log_plain("absent %s", test.name);
+    } else if (verdict == test::passed) {
+      ++tally.passed;
+      log_plain("ok %s", test.name);
+    } else {
+      ++tally.failed;
+      log_plain("FAILED %s: %s", test.name, verdict);
+    }
+  }
+}
+
+}  // namespace
+
+void prove_protections() {
+  for (const Test& test : test::protection_tests) {
+    const Verdict verdict = test.run();
+    if (verdict != test::passed && verdict != test::absent) {
+      panic("protection %s does not hold: %s", test.name, verdict);
+    }
+  }
+}
+
+bool run_self_tests() {
+  Tally tally;
+  run_list(test::protection_tests, tally);
+  run_list(test::memory_tests, tally);
+  run_list(test::format_tests, tally);
+  run_list(test::time_tests, tally);
+  run_list(test::program_tests, tally);
+  log_plain("%u passed, %u failed", tally.passed, tally.failed);
+  return tally.failed == 0;
+}
+
+}  // namespace kernel
