@@ -91,6 +91,17 @@ Status FrameRecords::init(Span<const PfnRange> ram, void* storage, base::Bytes s
   return {};
 }
 
+base::Pfn FrameRecords::next_ram(base::Pfn frame) const {
+  for (uint64_t index = frame.raw() >> block_shift; index < block_count_; ++index) {
+    const Block& block = blocks_[index];
+    const uint64_t first = (index << block_shift) + block.first;
+    if (block.count != 0 && frame.raw() < first + block.count) {
+      return base::Pfn(base::max(frame.raw(), first));
+    }
+  }
+  return base::Pfn(frame_limit);
+}
+
 base::Pfn FrameRecords::head_of(base::Pfn frame) const {
   if (of(frame).state() != FrameState::tail) {
     return frame;

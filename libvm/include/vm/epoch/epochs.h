@@ -38,6 +38,13 @@ namespace vm {
 struct FrameReclaim {
   void* context = nullptr;
   void (*free)(void* context, base::Pfn frame) = nullptr;
+
+  // To an allocator with reclaim(Pfn), as FrameAllocator.
+  template <class Frames>
+  [[nodiscard]] static FrameReclaim to(Frames& frames) {
+    return {&frames,
+            [](void* context, base::Pfn frame) { static_cast<Frames*>(context)->reclaim(frame); }};
+  }
 };
 
 // H has current_cpu() and relax(), as Host or FrameHost.
@@ -123,6 +130,8 @@ class Epochs {
   // Advances if possible and reclaims what this CPU retired long enough ago; returns how many.
   // Cheap when nothing is retired. Call it at quiescent points: after a batch, from the idle loop.
   uint64_t poll();
+  // Returns when every section that was open has been closed. Not in a section.
+  void wait_for_readers();
   // Returns when everything that any CPU retired before is reclaimed, or about to be by a poll()
   // that is running. Not in a section.
   void synchronize();
@@ -297,12 +306,17 @@ uint64_t Epochs<H>::reclaim(EpochBag bag) {
 }
 
 template <class H>
-void Epochs<H>::synchronize() {
+void Epochs<H>::wait_for_readers() {
   BASE_CHECK(!in_section(), "waiting for readers inside a section");
   const uint64_t last = stamp();
   while (passed() < last) {
     if (!try_advance()) host_.relax();
   }
+}
+
+template <class H>
+void Epochs<H>::synchronize() {
+  wait_for_readers();
   for (EpochCpu& cpu : cpus_) {
     (void)poll_cpu(cpu.bags);
   }

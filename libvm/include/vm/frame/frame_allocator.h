@@ -98,6 +98,16 @@ class FrameAllocator {
     if (record.drop_references() == 0) free(head);
   }
 
+  // For Epochs: what becomes of a retired frame when no reader can see it. An object's page loses
+  // the reference of its object; anything else is freed.
+  void reclaim(base::Pfn frame) {
+    if (records_->of(frame).state() == FrameState::object_page) {
+      drop(frame);
+    } else {
+      free(frame);
+    }
+  }
+
   // ---- Blocks
   // ------------------------------------------------------------------------------------
 

@@ -59,6 +59,9 @@ class FrameRecords {
   }
   [[nodiscard]] bool is_ram(base::Pfn frame) const { return find(frame) != nullptr; }
 
+  // The first frame from `frame` on that is RAM; frame_limit when there is none.
+  [[nodiscard]] base::Pfn next_ram(base::Pfn frame) const;
+
   // The head of the block that `frame` is part of; `frame` itself when it is no tail. Stable only
   // while the caller holds the block.
   [[nodiscard]] base::Pfn head_of(base::Pfn frame) const;
