@@ -12,7 +12,7 @@
 // order of preference. MOPS has two architected progress encodings after a fault; its fixup
 // starts over with the byte loop, which needs neither.
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

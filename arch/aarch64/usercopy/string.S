@@ -11,7 +11,7 @@
 // Registers: x1 from, x2 bytes left, x3 bytes done, x0 to; x8 0x01..01, x4-x7 scratch;
 // x0 value, x1 status. No stack. LDTR needs no window.
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

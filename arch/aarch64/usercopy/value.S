@@ -10,7 +10,7 @@
 // Exclusives have no unprivileged form, so atomics open the PAN window (Arm ARM B2.12; the loop
 // holds nothing but register operations between load and store).
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

@@ -10,7 +10,7 @@
 // so its fixup is the next instruction. Wider accesses advance rdi, rsi, rcx only when a block is
 // done; their fixup replays from the block's start by REP MOVSB, which then stops at the very byte.
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

@@ -11,7 +11,7 @@
 // Registers: rsi from, rcx bytes left, rax bytes done, rdi to; r8 0x01..01, r9 0x80..80,
 // rdx, r10, r11 scratch; rdx status. No stack.
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

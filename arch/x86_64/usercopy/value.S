@@ -9,7 +9,7 @@
 // Registers: rdi address, rsi, rdx operands; rax value, rdx status. Clobbers rcx, r8, flags; no
 // stack. Locked instructions: Intel SDM vol. 3A section 9.1.2.
 
-#include "window.h"
+#include "window.inc"
 
   .section .text.usercopy, "ax", %progbits
 

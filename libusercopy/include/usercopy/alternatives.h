@@ -18,7 +18,7 @@
 
 namespace usercopy {
 
-// As asm.h emits it.
+// As asm.inc emits it.
 struct Alternative {
   int32_t at;                // site, relative to this field
   int32_t replacement;       // relative to this field

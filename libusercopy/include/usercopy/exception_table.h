@@ -1,7 +1,7 @@
 // The exception table: where the kernel continues when a user access cannot be resolved.
 //
 // Read-only, position independent, sorted by construction: the order of the table's entries is the
-// order of the code (asm.h). A kernel's page-fault handler first tries to resolve the fault; only
+// order of the code (asm.inc). A kernel's page-fault handler first tries to resolve the fault; only
 // when the address space refuses it, and the fault came from kernel mode, it asks find_fixup().
 // An answer: set the program counter to it and return from the fault; the interrupted window is
 // closed by the code at the fixup. No answer: the fault is a kernel bug.
@@ -12,7 +12,7 @@
 
 namespace usercopy {
 
-// As asm.h emits it.
+// As asm.inc emits it.
 struct ExceptionEntry {
   int32_t at;     // instruction, relative to this field
   int32_t fixup;  // relative to this field
