@@ -84,7 +84,8 @@ void write_code(void*, uintptr_t site, base::Span<const uint8_t> bytes) {
   const uintptr_t first = site & ~(page - 1);
   const uintptr_t end = (site + bytes.size() + page - 1) & ~(page - 1);
   auto* pages = reinterpret_cast<void*>(first);
-  if (mprotect(pages, end - first, PROT_READ | PROT_WRITE) != 0) {
+  // Executable too: this very function may lie in the page. A kernel writes through an alias.
+  if (mprotect(pages, end - first, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) {
     std::abort();
   }
   std::memcpy(reinterpret_cast<void*>(site), bytes.data(), bytes.size());

@@ -134,12 +134,17 @@
   FINISH
 .endm
 
-// Any n: a byte, then eight bytes a step, then bytes.
-.macro WORD_COPY kind
+// Any n > 0: a byte, then eight bytes a step, then bytes. The first access needs no branch.
+// `steps`, when given, copies the whole again from its start when 65 bytes or more were asked for.
+.macro WORD_COPY kind, steps
   mov x3, x2
   MOVE_BYTE \kind, .Ldone\@
   subs x3, x3, #1
   b.eq .Ldone\@
+  .ifnb \steps
+  cmp x3, #64
+  b.hs .Lrestart\@
+  .endif
   cmp x3, #8
   b.lo .Lreplay\@
 .Lword\@:
@@ -155,6 +160,12 @@
   BYTE_LOOP \kind, .Ldone\@
 .Ldone\@:
   FINISH
+  .ifnb \steps
+.Lrestart\@:
+  sub x0, x0, #1
+  sub x1, x1, #1
+  b \steps
+  .endif
 .endm
 
 // The same steps by privileged pair accesses on both sides, inside the PAN window. n >= 64.
@@ -246,14 +257,6 @@ FUNCTION usercopy_to_user_bytes
   BYTE_COPY USERCOPY_WRITES
 END usercopy_to_user_bytes
 
-FUNCTION usercopy_from_user_words
-  WORD_COPY USERCOPY_READS
-END usercopy_from_user_words
-
-FUNCTION usercopy_to_user_words
-  WORD_COPY USERCOPY_WRITES
-END usercopy_to_user_words
-
 FUNCTION usercopy_from_user_unprivileged
   STEP_COPY USERCOPY_READS, x1
 END usercopy_from_user_unprivileged
@@ -269,6 +272,23 @@ END usercopy_from_user_pan
 FUNCTION usercopy_to_user_pan
   PAIR_COPY USERCOPY_WRITES, x0
 END usercopy_to_user_pan
+
+// Any size, then on to the 64-byte steps of a variant.
+FUNCTION usercopy_from_user_any_unprivileged
+  WORD_COPY USERCOPY_READS, usercopy_from_user_unprivileged
+END usercopy_from_user_any_unprivileged
+
+FUNCTION usercopy_to_user_any_unprivileged
+  WORD_COPY USERCOPY_WRITES, usercopy_to_user_unprivileged
+END usercopy_to_user_any_unprivileged
+
+FUNCTION usercopy_from_user_any_pan
+  WORD_COPY USERCOPY_READS, usercopy_from_user_pan
+END usercopy_from_user_any_pan
+
+FUNCTION usercopy_to_user_any_pan
+  WORD_COPY USERCOPY_WRITES, usercopy_to_user_pan
+END usercopy_to_user_any_pan
 
 FUNCTION usercopy_from_user_mops
   MOPS_COPY rt, USERCOPY_READS, usercopy_from_user_bytes
@@ -291,12 +311,10 @@ FUNCTION \name
 END \name
 .endm
 
-ENTRY usercopy_from_user_short, USERCOPY_READS, usercopy_from_user_words, usercopy_from_user_words, usercopy_from_user_mops
+ENTRY usercopy_from_user_bulk, USERCOPY_READS, usercopy_from_user_any_unprivileged, usercopy_from_user_any_pan, usercopy_from_user_mops
 ENTRY usercopy_from_user_steps, USERCOPY_READS, usercopy_from_user_unprivileged, usercopy_from_user_pan, usercopy_from_user_mops
-ENTRY usercopy_from_user_long, USERCOPY_READS, usercopy_from_user_unprivileged, usercopy_from_user_pan, usercopy_from_user_mops
-ENTRY usercopy_to_user_short, USERCOPY_WRITES, usercopy_to_user_words, usercopy_to_user_words, usercopy_to_user_mops
+ENTRY usercopy_to_user_bulk, USERCOPY_WRITES, usercopy_to_user_any_unprivileged, usercopy_to_user_any_pan, usercopy_to_user_mops
 ENTRY usercopy_to_user_steps, USERCOPY_WRITES, usercopy_to_user_unprivileged, usercopy_to_user_pan, usercopy_to_user_mops
-ENTRY usercopy_to_user_long, USERCOPY_WRITES, usercopy_to_user_unprivileged, usercopy_to_user_pan, usercopy_to_user_mops
 
 FUNCTION usercopy_user_to_user
   WORD_COPY USERCOPY_BOTH

@@ -1,6 +1,6 @@
 // Copies between kernel and user memory, x86_64. Prototypes and contract: usercopy/primitives.h.
 //
-//   size_t usercopy_from_user_short(void* to, const void* from, size_t n);   and its siblings
+//   size_t usercopy_from_user_bulk(void* to, const void* from, size_t n);   and its siblings
 //   size_t usercopy_clear(void* to, size_t n);
 //
 // Registers: rdi to, rsi from, rdx n (kept), rcx bytes not yet copied, rax result;
@@ -141,33 +141,23 @@ FUNCTION usercopy_to_user_quads
   QUAD_COPY USERCOPY_WRITES
 END usercopy_to_user_quads
 
-FUNCTION usercopy_from_user_short
+FUNCTION usercopy_from_user_bulk
   SELECT USERCOPY_FEATURE_NO_ERMS, usercopy_from_user_quads
   STRING_COPY USERCOPY_READS
-END usercopy_from_user_short
+END usercopy_from_user_bulk
 
-FUNCTION usercopy_to_user_short
+FUNCTION usercopy_to_user_bulk
   SELECT USERCOPY_FEATURE_NO_ERMS, usercopy_to_user_quads
   STRING_COPY USERCOPY_WRITES
-END usercopy_to_user_short
-
-FUNCTION usercopy_from_user_long
-  SELECT USERCOPY_FEATURE_NO_ERMS, usercopy_from_user_quads
-  STRING_COPY USERCOPY_READS
-END usercopy_from_user_long
-
-FUNCTION usercopy_to_user_long
-  SELECT USERCOPY_FEATURE_NO_ERMS, usercopy_to_user_quads
-  STRING_COPY USERCOPY_WRITES
-END usercopy_to_user_long
+END usercopy_to_user_bulk
 
 FUNCTION usercopy_from_user_steps
-  SELECT USERCOPY_FEATURE_STRING_ONLY, usercopy_from_user_short
+  SELECT USERCOPY_FEATURE_STRING_ONLY, usercopy_from_user_bulk
   STEP_COPY USERCOPY_READS
 END usercopy_from_user_steps
 
 FUNCTION usercopy_to_user_steps
-  SELECT USERCOPY_FEATURE_STRING_ONLY, usercopy_to_user_short
+  SELECT USERCOPY_FEATURE_STRING_ONLY, usercopy_to_user_bulk
   STEP_COPY USERCOPY_WRITES
 END usercopy_to_user_steps
 

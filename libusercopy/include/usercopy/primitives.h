@@ -35,15 +35,13 @@ enum UsercopyStatus : uint64_t {
   usercopy_contended = 2,  // an atomic lost 128 races in a row; nothing was written by it
 };
 
-// Copies n > 0 bytes; returns how many were copied. *_short: for sizes where a string instruction
-// is quickest, or few bytes are left; *_steps: usercopy_steps_min <= n; *_long: any n.
-// All are exact for every n in their range; which range suits which is a matter of speed alone.
-size_t usercopy_from_user_short(void* to, const void* from, size_t n);
+// Copies n bytes; returns how many were copied. *_bulk: any n > 0. *_steps: n >= 64, 64 bytes a
+// step through general registers. Both are exact for every n in their range; which sizes go where
+// is a matter of speed alone (user_memory.h).
+size_t usercopy_from_user_bulk(void* to, const void* from, size_t n);
 size_t usercopy_from_user_steps(void* to, const void* from, size_t n);
-size_t usercopy_from_user_long(void* to, const void* from, size_t n);
-size_t usercopy_to_user_short(void* to, const void* from, size_t n);
+size_t usercopy_to_user_bulk(void* to, const void* from, size_t n);
 size_t usercopy_to_user_steps(void* to, const void* from, size_t n);
-size_t usercopy_to_user_long(void* to, const void* from, size_t n);
 // Both sides are user memory.
 size_t usercopy_user_to_user(void* to, const void* from, size_t n);
 

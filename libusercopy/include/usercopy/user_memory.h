@@ -11,6 +11,8 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "usercopy/primitives.h"
+#include "usercopy/range.h"
 
 // Supplied by the kernel (hook): the first address that is not user memory, page aligned, with an
 // unmapped page behind it. Set before the first user access; constant afterwards.
@@ -28,10 +30,61 @@ struct CopyResult {
   [[nodiscard]] bool ok() const { return fault == Fault::none; }
 };
 
+// The clamp is pinned between its two barriers: the compiler can neither move it away from the
+// primitive nor merge the clamps of two paths above the branch between them (`path` keeps them
+// apart). The machine code is checked for it (tools/check_usercopy).
+#define USERCOPY_CLAMP(address, path)                                            \
+  ([](uint64_t usercopy_raw) {                                                   \
+    __asm__ volatile("// clamp " path : "+r"(usercopy_raw));                     \
+    return reinterpret_cast<void*>(clamp_address(usercopy_raw, usercopy_limit)); \
+  }((address).raw()))
+
+namespace detail {
+
+// Sizes for which 64-byte steps through general registers beat a string instruction's start-up
+// (docs/usercopy.md has the measurement).
+inline constexpr size_t steps_min = 128;
+inline constexpr size_t steps_max = 384;
+
+// True for steps_min <= size <= steps_max, in one comparison.
+constexpr bool suits_steps(size_t size) {
+  return size - steps_min <= steps_max - steps_min;
+}
+
+constexpr CopyResult result_of(size_t copied, size_t size) {
+  return {copied, copied == size ? Fault::none : Fault::refused};
+}
+
+// Zeroes what a failed copy left of `to`.
+CopyResult zero_rest(void* to, size_t copied, size_t size);
+
+}  // namespace detail
+
 // Copies `size` bytes; on a fault the rest of `to` is zeroed. Size 0 succeeds with any address.
-[[nodiscard]] CopyResult copy_from_user(void* to, base::UserAddr from, size_t size);
+[[nodiscard]] inline CopyResult copy_from_user(void* to, base::UserAddr from, size_t size) {
+  size_t copied = 0;
+  if (detail::suits_steps(size)) {
+    copied = usercopy_from_user_steps(to, USERCOPY_CLAMP(from, "steps"), size);
+  } else if (BASE_LIKELY(size != 0)) {
+    copied = usercopy_from_user_bulk(to, USERCOPY_CLAMP(from, "bulk"), size);
+  }
+  if (BASE_UNLIKELY(copied != size)) {
+    return detail::zero_rest(to, copied, size);
+  }
+  return {size, Fault::none};
+}
+
 // On a fault the bytes before it were written.
-[[nodiscard]] CopyResult copy_to_user(base::UserAddr to, const void* from, size_t size);
+[[nodiscard]] inline CopyResult copy_to_user(base::UserAddr to, const void* from, size_t size) {
+  size_t copied = 0;
+  if (detail::suits_steps(size)) {
+    copied = usercopy_to_user_steps(USERCOPY_CLAMP(to, "steps"), from, size);
+  } else if (BASE_LIKELY(size != 0)) {
+    copied = usercopy_to_user_bulk(USERCOPY_CLAMP(to, "bulk"), from, size);
+  }
+  return detail::result_of(copied, size);
+}
+
 [[nodiscard]] CopyResult copy_user_to_user(base::UserAddr to, base::UserAddr from, size_t size);
 [[nodiscard]] CopyResult clear_user(base::UserAddr to, size_t size);
 
