@@ -94,15 +94,12 @@ struct Format {
 
   static constexpr uint64_t encode(const Entry& entry, unsigned level, const Features& features) {
     switch (entry.kind) {
-      case EntryKind::absent:
-        return 0;
-      case EntryKind::software:
-        return (entry.payload << payload_shift) | software_tag;
+      case EntryKind::absent: return 0;
+      case EntryKind::software: return (entry.payload << payload_shift) | software_tag;
       case EntryKind::table:
         return valid | not_block | frame_bits(entry.frame, features) | software_field(entry) |
                table_limits(entry.access);
-      case EntryKind::leaf:
-        break;
+      case EntryKind::leaf: break;
     }
     const Access access = entry.access;
     const bool write = access.can_write();
@@ -121,14 +118,9 @@ struct Format {
     Entry entry;
     entry.kind = kind(word, level, features);
     switch (entry.kind) {
-      case EntryKind::absent:
-        return entry;
-      case EntryKind::software:
-        entry.payload = word >> payload_shift;
-        return entry;
-      case EntryKind::table:
-        entry.access = table_access(word);
-        break;
+      case EntryKind::absent: return entry;
+      case EntryKind::software: entry.payload = word >> payload_shift; return entry;
+      case EntryKind::table: entry.access = table_access(word); break;
       case EntryKind::leaf:
         entry.access = leaf_access(word);
         entry.memory_type = base::MemoryType(base::field(word, attribute_shift, 2));

@@ -78,15 +78,12 @@ struct Format {
 
   static constexpr uint64_t encode(const Entry& entry, unsigned level, const Features& features) {
     switch (entry.kind) {
-      case EntryKind::absent:
-        return 0;
-      case EntryKind::software:
-        return (~entry.payload << payload_shift) | software_tag;
+      case EntryKind::absent: return 0;
+      case EntryKind::software: return (~entry.payload << payload_shift) | software_tag;
       case EntryKind::table:
         return present | frame_bits(entry.frame) | software_field(entry) |
                rights(entry.access, features);
-      case EntryKind::leaf:
-        break;
+      case EntryKind::leaf: break;
     }
     uint64_t word = (uint64_t(entry.memory_type) << memory_type_shift) | software_field(entry) |
                     (uint64_t(entry.protection_key) << key_shift) | (level > 1 ? page_size : 0) |
@@ -104,14 +101,11 @@ struct Format {
     Entry entry;
     entry.kind = kind(word, level, features);
     switch (entry.kind) {
-      case EntryKind::absent:
-        return entry;
+      case EntryKind::absent: return entry;
       case EntryKind::software:
         entry.payload = (~word >> payload_shift) & base::mask(0, payload_bits);
         return entry;
-      case EntryKind::table:
-        entry.access = access_of(word);
-        break;
+      case EntryKind::table: entry.access = access_of(word); break;
       case EntryKind::leaf:
         entry.access = (word & present) != 0 ? access_of(word) : Access::none();
         if ((word & user) != 0) entry.access = entry.access.with(Right::user);
