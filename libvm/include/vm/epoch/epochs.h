@@ -60,7 +60,7 @@ class Epochs {
   // Nothing is retired and not reclaimed (synchronize() first), no section is open.
   ~Epochs();
 
-  // ---- Reading ---------------------------------------------------------------------------------
+  // ---- Reading
 
   // Open from construction to destruction. Not moved to another CPU.
   class Section {
@@ -106,7 +106,6 @@ class Epochs {
   void open(Gate& gate) { gate.closed_.template store<base::Order::release>(0); }
 
   // ---- Retiring
-  // ----------------------------------------------------------------------------------
 
   // `node` is part of an object that no new reader can find.
   void retire(EpochNode& node, void (*reclaim)(EpochNode* node));
@@ -123,7 +122,6 @@ class Epochs {
   [[nodiscard]] uint64_t passed() const { return epoch_.template load<base::Order::acquire>() - 2; }
 
   // ---- Progress
-  // ----------------------------------------------------------------------------------
 
   // Moves to the next epoch if every open section began in this one.
   bool try_advance();

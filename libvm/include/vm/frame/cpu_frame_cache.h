@@ -31,7 +31,7 @@ class alignas(128) BASE_CAPABILITY("frame cache") CpuFrameCache {
   }
   void leave() BASE_RELEASE() { busy_.store<base::Order::release>(0); }
 
-  // ---- Frames of unknown contents -----------------------------------------------------------
+  // ---- Frames of unknown contents
 
   // False: both magazines are empty.
   [[nodiscard]] bool pop(uint32_t& frame) BASE_REQUIRES(this) {
@@ -52,14 +52,14 @@ class alignas(128) BASE_CAPABILITY("frame cache") CpuFrameCache {
     for (uint32_t frame; magazines_[active_].pop(frame);) give(frame);
   }
 
-  // ---- Zeroed frames ------------------------------------------------------------------------
+  // ---- Zeroed frames
 
   // False: none.
   [[nodiscard]] bool pop_zeroed(uint32_t& frame) BASE_REQUIRES(this) { return zeroed_.pop(frame); }
   // False: full.
   [[nodiscard]] bool push_zeroed(uint32_t frame) BASE_REQUIRES(this) { return zeroed_.push(frame); }
 
-  // ---- Counts: exact while entered, else a recent value ---------------------------------------
+  // ---- Counts: exact while entered, else a recent value
 
   [[nodiscard]] uint32_t frames() const { return magazines_[0].count() + magazines_[1].count(); }
   [[nodiscard]] uint32_t zeroed_frames() const { return zeroed_.count(); }

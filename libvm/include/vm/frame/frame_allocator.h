@@ -62,7 +62,7 @@ class FrameAllocator {
   FrameAllocator(const FrameAllocator&) = delete;
   FrameAllocator& operator=(const FrameAllocator&) = delete;
 
-  // ---- Start ---------------------------------------------------------------------------------
+  // ---- Start
 
   // All in one: records for `ram` (ascending, everything that may ever be added), caches for
   // `cpus` CPUs, both carved out of `free` (part of `ram`), the rest of which becomes allocatable.
@@ -83,7 +83,7 @@ class FrameAllocator {
   // How many zeroed frames idle time prepares at most (0 at first).
   void set_zeroed_target(base::PageCount pages);
 
-  // ---- Single frames ---------------------------------------------------------------------------
+  // ---- Single frames
 
   [[nodiscard]] base::Result<base::Pfn> allocate(Contents contents = Contents::unknown,
                                                  Urgency urgency = Urgency::normal);
@@ -109,7 +109,6 @@ class FrameAllocator {
   }
 
   // ---- Blocks
-  // ------------------------------------------------------------------------------------
 
   [[nodiscard]] base::Result<base::Pfn> allocate_block(BlockRequest request);
 
@@ -122,7 +121,7 @@ class FrameAllocator {
   // state and one reference. `order` is at most the block's.
   void split(base::Pfn head, unsigned order);
 
-  // ---- Idle time, pressure ---------------------------------------------------------------------
+  // ---- Idle time, pressure
 
   // Zeroes one free frame for the pool; false when there is nothing to do. For the idle loop, with
   // no lock held.
@@ -132,7 +131,7 @@ class FrameAllocator {
   // merge. A CPU that is inside its cache keeps what it has.
   void drain_caches();
 
-  // ---- Looking ---------------------------------------------------------------------------------
+  // ---- Looking
 
   [[nodiscard]] FrameRecords& records() { return *records_; }
   [[nodiscard]] H& host() { return host_; }

@@ -6,7 +6,7 @@
 
 namespace vm {
 
-// ---- Start -----------------------------------------------------------------------------------
+// ---- Start
 
 template <FrameHost H>
 base::Status FrameAllocator<H>::boot(base::Span<const base::PfnRange> ram,
@@ -106,7 +106,7 @@ void FrameAllocator<H>::set_zeroed_target(base::PageCount pages) {
   zeroed_target_ = pages.raw();
 }
 
-// ---- Handing out -------------------------------------------------------------------------------
+// ---- Handing out
 
 template <FrameHost H>
 base::Pfn FrameAllocator<H>::hand_out(base::Pfn frame, Contents have, Contents want) {
@@ -148,7 +148,7 @@ void FrameAllocator<H>::hand_out_block(base::Pfn head, unsigned order) {
   record.set_references_unchecked(1);
 }
 
-// ---- Single frames -----------------------------------------------------------------------------
+// ---- Single frames
 
 template <FrameHost H>
 base::Result<base::Pfn> FrameAllocator<H>::allocate(Contents contents, Urgency urgency) {
@@ -288,7 +288,7 @@ void FrameAllocator<H>::drain_cold(CpuFrameCache& cache) {
                           BASE_NO_THREAD_SAFETY_ANALYSIS { give_block(base::Pfn(frame), 0); });
 }
 
-// ---- Blocks ------------------------------------------------------------------------------------
+// ---- Blocks
 
 template <FrameHost H>
 base::Optional<base::Pfn> FrameAllocator<H>::take_block(const BlockRequest& request) {

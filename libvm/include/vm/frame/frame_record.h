@@ -63,7 +63,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   FrameRecord(const FrameRecord&) = delete;
   FrameRecord& operator=(const FrameRecord&) = delete;
 
-  // ---- References ---------------------------------------------------------------------------
+  // ---- References
 
   [[nodiscard]] uint32_t references() const { return references_.load<base::Order::acquire>(); }
   // Only one party names the frame, and whoever asks is that party: nobody can add another.
@@ -108,7 +108,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   // Only for the exclusive owner (allocation, freeing, splitting a block).
   void set_references_unchecked(uint32_t count) { references_.store<base::Order::relaxed>(count); }
 
-  // ---- State --------------------------------------------------------------------------------
+  // ---- State
 
   [[nodiscard]] FrameState state() const { return FrameState(meta() & state_mask); }
   [[nodiscard]] bool is_table() const { return state() == FrameState::table; }
@@ -138,7 +138,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   // log2 of the frames in the block that this frame heads. Not for tables.
   [[nodiscard]] unsigned order() const { return (meta() & order_mask) >> order_shift; }
 
-  // ---- Page tables --------------------------------------------------------------------------
+  // ---- Page tables
 
   // Makes an owned frame a page table of `level` with no resident entries, unlocked. Level numbers
   // are the caller's. The caller owns the frame alone; references stay (1 for the coming parent).
@@ -195,7 +195,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   [[nodiscard]] bool is_retired() const { return (meta() & retired_bit) != 0; }
   void retire() BASE_REQUIRES(this) { meta_.store<base::Order::relaxed>(meta() | retired_bit); }
 
-  // ---- Pins of a page (not a table): someone needs it to stay the same memory -----------------
+  // ---- Pins of a page (not a table): someone needs it to stay the same memory
 
   [[nodiscard]] uint32_t page_pins() const { return meta() >> resident_shift; }
   [[nodiscard]] bool is_pinned() const { return page_pins() != 0; }
@@ -215,7 +215,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
     BASE_CHECK((before >> resident_shift) != 0, "page pin removed twice");
   }
 
-  // ---- Dirty: an object's page has contents that its pager has not ---------------------------
+  // ---- Dirty: an object's page has contents that its pager has not
 
   [[nodiscard]] bool is_dirty() const { return (meta() & dirty_bit) != 0; }
   // By whoever removes or cleans an entry that the hardware marked dirty.
@@ -229,7 +229,7 @@ class BASE_CAPABILITY("table lock") FrameRecord {
            (meta_.fetch_and<base::Order::acquire_release>(~dirty_bit) & dirty_bit) != 0;
   }
 
-  // ---- Link ---------------------------------------------------------------------------------
+  // ---- Link
 
   // What the frame belongs to. The meaning is the state's; libvm's layers above give one to
   // object pages (the object) and to retired tables (the next one); an owner of `owned` frames

@@ -103,6 +103,49 @@ class PageAnswer {
   PageWait wait_;
 };
 
+// How far a write-back of a range has come; kept by the caller from call to call.
+class SyncRun {
+ public:
+  explicit SyncRun(ObjectRange range) : range_(range), next_(range.first()) {}
+  [[nodiscard]] ObjectRange range() const { return range_; }
+  // Pages before it have been given to the pager, if they were dirty.
+  [[nodiscard]] ObjectPage next() const { return next_; }
+  void advance_to(ObjectPage next) { next_ = next; }
+
+ private:
+  ObjectRange range_;
+  ObjectPage next_;
+};
+
+class SyncAnswer {
+ public:
+  enum class Kind : uint8_t { done, wait, failed };
+
+  [[nodiscard]] static SyncAnswer done() { return {}; }
+  // Until this page is no longer being written; then go on with the same SyncRun.
+  [[nodiscard]] static SyncAnswer wait_for(PageWait wait) {
+    SyncAnswer answer;
+    answer.kind_ = Kind::wait;
+    answer.wait_ = wait;
+    return answer;
+  }
+  // io: some page could not be written and is dirty still; dead: nobody is there to write.
+  [[nodiscard]] static SyncAnswer failed(base::Error error) {
+    SyncAnswer answer;
+    answer.kind_ = Kind::failed;
+    answer.error_ = error;
+    return answer;
+  }
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] PageWait wait() const { return wait_; }
+  [[nodiscard]] base::Error error() const { return error_; }
+
+ private:
+  Kind kind_ = Kind::done;
+  base::Error error_ = base::Error::io;
+  PageWait wait_;
+};
+
 class MemoryObject;
 
 // What becomes of the object's own memory after its last reference: whoever made it says.
@@ -126,7 +169,6 @@ class MemoryObject {
   [[nodiscard]] virtual bool tracks_writes() const { return false; }
 
   // ---- Faults: see "Locks" above
-  // -----------------------------------------------------------------
 
   // The page, made or asked for if need be. Refused: bus (past the end, failed, pager dead),
   // out_of_memory, access_denied.
@@ -135,15 +177,23 @@ class MemoryObject {
   [[nodiscard]] virtual PageAnswer resident(ObjectPage page) = 0;
 
   // ---- Advice
-  // ------------------------------------------------------------------------------------
 
   // Pages that will be wanted soon. Asks for all of them in one batch, makes none. Never fails.
   virtual void will_need(ObjectRange) {}
   // Forgets contents: the pages read as new afterwards. Error::not_supported.
   [[nodiscard]] virtual base::Status discard(ObjectRange) { return base::Error::not_supported; }
 
+  // ---- Writing back, waiting
+
+  // Gives dirty pages of the run to the pager, from run.next() on, and says whether all of the
+  // range's are stored. A caller that need not wait stops at Kind::wait once run.next() is at the
+  // end.
+  [[nodiscard]] virtual SyncAnswer sync(SyncRun&) { return SyncAnswer::done(); }
+  // True when what a PageAnswer or SyncAnswer said to wait for has happened. The waiter looks after
+  // it has queued itself for the notifier's call, then blocks.
+  [[nodiscard]] virtual bool is_over(const PageWait&) { return true; }
+
   // ---- Life
-  // --------------------------------------------------------------------------------------
 
   [[nodiscard]] uint64_t references() const { return references_.load<base::Order::relaxed>(); }
   // The caller holds a reference already.
