@@ -13,8 +13,9 @@
 // The tables hold: the kernel image at its linked addresses with each segment's own rights
 // (text read-only + executable, data no-execute), and the direct map of all memory the map
 // names as RAM or ACPI, in the largest pages that fit, writable and no-execute; device ranges
-// needed for the console are the kernel's to map. x86_64 also keeps an identity map
-// of the trampoline page alone until the kernel drops the lower half.
+// needed for the console are the kernel's to map. The lower half (x86_64: of the same root;
+// aarch64: of a tree of its own in TTBR0_EL1) maps the trampoline page alone, at its own address,
+// read-only + executable, until the kernel drops it. docs/boot.md says the rest.
 #pragma once
 
 #include <stddef.h>
@@ -95,7 +96,8 @@ struct BootInfo {
 
   BootFramebuffer framebuffer;
 
-  uint64_t random_seed_valid;  // bytes of random_seed that the firmware's generator filled
+  uint64_t random_seed_valid;  // bytes of random_seed that a generator filled: the firmware's, else
+                               // the processor's
   uint8_t random_seed[64];
 };
 
