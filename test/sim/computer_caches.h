@@ -209,10 +209,7 @@ void Computer<H>::activate(base::Pfn root, vm::Tag tag, vm::OnActivate what) {
   deactivate();
   const uint32_t self = current_cpu();
   Cpu& cpu = cpus_[self];
-  if (!cpu.unpublished.empty()) {
-    fail(Rule::unpublished, "CPU %u activates root %#llx with %zu unpublished entries", self,
-         (unsigned long long)root.raw(), cpu.unpublished.size());
-  }
+  cpu.unpublished.clear();  // activation is a full barrier
   ram_.demand_live(root, "activate");
   TranslationCache& cache = cpu.caches[tag.raw()];
   if (what == vm::OnActivate::forget) cache.forget_all(TranslationCache::Global::keep);

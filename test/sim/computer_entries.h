@@ -43,12 +43,8 @@ base::Result<base::Pfn> Computer<H>::allocate() {
 template <Hardware H>
 void Computer<H>::free(base::Pfn frame) {
   schedule_point(&allocator_state_, Touch::write);
-  if (ram_.is_live(frame)) {
-    log_.keep(frame, ram_.words(frame));
-    note_freed(frame);
-    ram_.note_taken(frame, current_cpu());  // free() below does the books
-  }
-  ram_.free(frame, current_cpu());
+  note_freed(frame);
+  ram_.fill_and_keep(frame);
 }
 
 template <Hardware H>
@@ -56,6 +52,7 @@ void Computer<H>::note_freed(base::Pfn frame) {
   if (Scheduler* scheduler = Scheduler::current()) {
     scheduler->point({&cache_state_, Touch::write});
   }
+  log_.keep(frame, ram_.words(frame));
   for (uint32_t i = 0; i < cpus_.size(); ++i) {
     Cpu& cpu = cpus_[i];
     if (!cpu.active) continue;

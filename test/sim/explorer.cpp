@@ -65,19 +65,19 @@ class Explorer final : public Chooser {
     do {
       begin_run();
       ++result_.runs;
-      try {
-        Scheduler scheduler(*this);
-        scenario(scheduler);
-      } catch (const Failure&) {
-        print_schedule();
-        throw;
-      }
+      Scheduler scheduler(*this);
+      scenario(scheduler);
       result_.longest = std::max<uint64_t>(result_.longest, depth_);
       if (bounded()) add_preemptions();
       if (result_.runs >= options_.max_runs) return result_;
     } while (advance());
     result_.complete = !bounded();
     return result_;
+  }
+
+  void failed(const char* what) override {
+    std::fprintf(stderr, "sim: %s\n", what);
+    print_schedule();
   }
 
   uint32_t choose(const Scheduler& scheduler, const std::vector<uint32_t>& enabled,

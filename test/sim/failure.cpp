@@ -18,7 +18,6 @@ const char* rule_name(Rule rule) {
     case Rule::double_free: return "frame freed twice";
     case Rule::break_before_make: return "break-before-make violated";
     case Rule::make_before_flush: return "entry made while a conflicting translation is cached";
-    case Rule::unpublished: return "entries relied on before publish()";
     case Rule::lost_update: return "plain store over a live entry";
     case Rule::tag_reused: return "tag reused while its translations live";
     case Rule::reserved_bits: return "reserved bits set in an entry";

@@ -18,7 +18,6 @@ enum class Rule {
   double_free,         // a frame was freed that is not allocated
   break_before_make,   // a live entry was replaced by one that must not follow it directly
   make_before_flush,   // an entry was made while a conflicting translation was still cached
-  unpublished,         // new entries were relied on before publish()
   lost_update,         // a plain store over a live entry: accessed and dirty bits may be lost
   tag_reused,          // a tag was given to another space while its old translations live
   reserved_bits,       // an entry with bits set that this CPU reserves

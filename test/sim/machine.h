@@ -54,6 +54,7 @@ class Mmu {
   void activate(base::Pfn root, vm::Tag tag, vm::OnActivate what) {
     computer_->activate(root, tag, what);
   }
+  void deactivate() { computer_->deactivate(); }
   void sync_instructions(void*, base::Bytes) {}
 
  private:
@@ -67,8 +68,14 @@ class Host {
 
   explicit Host(ComputerOf<F>& computer) : computer_(&computer) {}
 
-  base::Result<base::Pfn> allocate_table() { return computer_->allocate(); }
-  void free_table(base::Pfn frame) { computer_->free(frame); }
+  // FrameAllocator tells which frames are in use (vm/frame/frame_host.h).
+  void note_taken(base::Pfn frame) {
+    if (computer_->ram().contains(frame)) computer_->note_taken(frame);
+  }
+  void note_freed(base::Pfn frame) {
+    if (computer_->ram().contains(frame)) computer_->note_freed(frame);
+  }
+  bool refuse_allocation() { return computer_->ram().take_failure(); }
   void* window(base::Pfn frame) { return computer_->window(frame); }
   void shootdown(const vm::CpuSet& cpus, vm::CpuAction action, void* context) {
     computer_->shootdown(cpus, action, context);

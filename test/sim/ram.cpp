@@ -90,8 +90,7 @@ void Ram::check_poison(Pfn frame) {
   }
 }
 
-void Ram::free(Pfn frame, uint32_t cpu) {
-  note_freed(frame, cpu);
+void Ram::fill_and_keep(Pfn frame) {
   uint64_t* at = words(frame);
   for (unsigned i = 0; i < base::page_size / 8; ++i) at[i] = poison;
   info(frame).poisoned = true;

@@ -5,9 +5,9 @@
 // frame has a generation that counts its lives, so that a translation cached in an earlier life is
 // told from one of this life.
 //
-// Two ways to use it. `allocate`/`free` hand frames out here (last in, first out: the worst order).
-// An allocator of the program under test that manages the frames itself reports `note_taken` and
-// `note_freed` instead. Allocation failure is injected by `fail_after`.
+// Two ways to use it. `allocate` and `fill_and_keep` hand frames out here (last in, first out: the
+// worst order). An allocator of the program under test that manages the frames itself reports
+// `note_taken` and `note_freed` instead. Allocation failure is injected by `fail_after`.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,8 @@ class Ram {
   void demand_live(base::Pfn frame, const char* what) const;
 
   base::Result<base::Pfn> allocate(uint32_t cpu);
-  void free(base::Pfn frame, uint32_t cpu);
+  // After note_freed: poison the frame and hand it out again some time.
+  void fill_and_keep(base::Pfn frame);
   void note_taken(base::Pfn frame, uint32_t cpu);
   void note_freed(base::Pfn frame, uint32_t cpu);
 

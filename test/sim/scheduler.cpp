@@ -262,7 +262,14 @@ void Scheduler::run() {
     running_ = nobody;
   }
   current_scheduler = outer;
-  if (failure_ != nullptr) std::rethrow_exception(failure_);
+  if (failure_ == nullptr) return;
+  // Told now: the destructors that the exception passes may find things half done, and panic.
+  try {
+    std::rethrow_exception(failure_);
+  } catch (const std::exception& failure) {
+    chooser_.failed(failure.what());
+    throw;
+  }
 }
 
 void Scheduler::switch_to_main() {

@@ -39,6 +39,8 @@ class Chooser {
   virtual ~Chooser() = default;
   virtual uint32_t choose(const Scheduler& scheduler, const std::vector<uint32_t>& enabled,
                           uint32_t current) = 0;
+  // A fiber threw, or nobody can run.
+  virtual void failed(const char* /*what*/) {}
 };
 
 class Scheduler {

@@ -166,6 +166,29 @@ class FrameAllocator {
   void push_pool(base::Pfn frame) BASE_REQUIRES(lock_);
   base::Optional<base::Pfn> pop_pool() BASE_REQUIRES(lock_);
 
+  // For hosts that watch frames, see FrameHost; nothing for others.
+  bool is_refused() {
+    if constexpr (requires { host_.refuse_allocation(); }) {
+      return host_.refuse_allocation();
+    } else {
+      return false;
+    }
+  }
+  void note_taken(base::Pfn head, unsigned order) {
+    if constexpr (requires { host_.note_taken(head); }) {
+      for (uint64_t i = 0; i < block_pages(order).raw(); ++i) {
+        host_.note_taken(base::Pfn(head.raw() + i));
+      }
+    }
+  }
+  void note_freed(base::PfnRange frames) {
+    if constexpr (requires { host_.note_freed(frames.first()); }) {
+      for (uint64_t at = frames.first().raw(); at < frames.end().raw(); ++at) {
+        host_.note_freed(base::Pfn(at));
+      }
+    }
+  }
+
   base::Pfn hand_out(base::Pfn frame, Contents have, Contents want);
   void hand_out_block(base::Pfn head, unsigned order);
   void fill_with_zeros(base::Pfn frame);

@@ -120,6 +120,7 @@ base::Pfn FrameAllocator<H>::hand_out(base::Pfn frame, Contents have, Contents w
   }
   record.reset(FrameState::owned, 0);
   record.set_references_unchecked(1);
+  note_taken(frame, 0);
   if (want == Contents::zero && have != Contents::zero) {
     fill_with_zeros(frame);
   }
@@ -146,12 +147,16 @@ void FrameAllocator<H>::hand_out_block(base::Pfn head, unsigned order) {
   FrameRecord& record = records_->of(head);
   record.reset(FrameState::owned, order);
   record.set_references_unchecked(1);
+  note_taken(head, order);
 }
 
 // ---- Single frames
 
 template <FrameHost H>
 base::Result<base::Pfn> FrameAllocator<H>::allocate(Contents contents, Urgency urgency) {
+  if (is_refused()) {
+    return failed();
+  }
   CpuFrameCache& cache = cache_of_this_cpu();
   if (BASE_LIKELY(cache.try_enter())) {
     uint32_t frame = 0;
@@ -250,6 +255,7 @@ void FrameAllocator<H>::free(base::Pfn head) {
   BASE_CHECK(state >= FrameState::owned, "frame freed that nobody had");
   BASE_CHECK(record.references() <= 1, "frame freed while it is referenced");
   const unsigned order = state == FrameState::table ? 0 : record.order();
+  note_freed(base::PfnRange::of(head, block_pages(order)));
   record.set_references_unchecked(0);
   record.reset(FrameState::cached, order);
   stamp(head, order);
@@ -315,6 +321,9 @@ base::Result<base::Pfn> FrameAllocator<H>::allocate_block(BlockRequest request) 
   if (request.order > max_block_order) {
     return base::Error::invalid_argument;
   }
+  if (is_refused()) {
+    return failed();
+  }
   for (unsigned attempt = 0; attempt < 2; ++attempt) {
     base::Optional<base::Pfn> head;
     {
@@ -347,6 +356,7 @@ base::Result<base::PfnRange> FrameAllocator<H>::allocate_contiguous(base::PageCo
     record.reset(FrameState::owned, 0);
     record.set_references_unchecked(1);
   }
+  note_freed(base::PfnRange(wanted.end(), block.end()));
   base::Guard guard(lock_);
   give_run(base::PfnRange(wanted.end(), block.end()));
   return wanted;

@@ -11,6 +11,10 @@
 
 namespace vm {
 
+// A host may watch single frames: note_taken(Pfn) after one is handed out, note_freed(Pfn) before it
+// can be handed out again, and refuse_allocation(), which makes one request fail when it returns
+// true. Simulated machines do; others leave all three out.
+
 template <class H>
 concept FrameHost = requires(H& host, base::Pfn frame) {
   // A lock with acquire() and release(), default-constructible. A host that allocates or frees

@@ -3,7 +3,8 @@
 //
 // Two ways, by Mmu::reach. this_cpu (x86_64): each CPU has a few slots, tags 1.., each naming a
 // context and the generation it has seen; without tags one slot that every enter() empties. CPUs
-// that run the space are reached by Host::shootdown, others notice at their next enter().
+// that run the space, or are about to, are reached by Host::shootdown; others notice at their next
+// enter().
 // all_cpus (aarch64): tags are global (TagAllocator) and the hardware broadcasts.
 //
 // Context: enter, leave and invalidate run with migration off; the shootdown action runs in
@@ -38,8 +39,8 @@ class TlbDirectory {
     const uint32_t cpu = host_.current_cpu();
     TlbContext* before = cpus_[cpu].current.load();
     if (before == &context) return;
-    context.active_.add(cpu);
     if constexpr (broadcasts) {
+      context.active_.add(cpu);
       const Tag tag = tags_.enter(context.identity_, cpu, [&] { mmu_.invalidate_everything(); });
       mmu_.activate(root, tag, OnActivate::keep);
       cpus_[cpu].current.store(&context);
@@ -97,6 +98,10 @@ class TlbDirectory {
     // Of `current`. Both change after the hardware has: until then the CPU may walk the tables of
     // the context it leaves, and invalidations of that one must be served.
     base::Atomic<Slot*> running{nullptr};
+    // While enter() is under way: the context that the CPU may begin to walk any moment. Its
+    // invalidations must be served as well, or what they revoke is freed under the walker.
+    base::Atomic<TlbContext*> coming{nullptr};
+    base::Atomic<Slot*> coming_slot{nullptr};
     unsigned next = 0;
     Slot slots[slot_count];
   };
@@ -112,32 +117,34 @@ class TlbDirectory {
   }
 
   void enter_slot(Cpu& cpu, TlbContext& context, base::Pfn root) {
+    const uint32_t number = host_.current_cpu();
     uint64_t identity = context.identity_.load();
     if (identity == 0) {
       uint64_t expected = 0;
       identity = next_identity_.template fetch_add<base::Order::relaxed>(1);
       if (!context.identity_.compare_exchange(expected, identity)) identity = expected;
     }
-    uint64_t generation = context.generation_.load();
     Slot* slot = nullptr;
     for (unsigned i = 0; slots_used_ > 1 && i < slots_used_; ++i) {
       if (cpu.slots[i].identity == identity) slot = &cpu.slots[i];
     }
-    const bool fresh = slot == nullptr || slot->generation != generation;
+    bool fresh = slot == nullptr;
     if (slot == nullptr) {
       slot = free_slot(cpu);
       slot->identity = identity;
+      slot->generation = 0;
     }
-    slot->generation = generation;
+    cpu.coming_slot.store(slot);
+    cpu.coming.store(&context);
+    context.active_.add(number);
+    // From here on every invalidation reaches this CPU; the earlier ones are counted.
+    const uint64_t generation = context.generation_.load();
+    fresh = fresh || slot->generation != generation;
     mmu_.activate(root, tag_of(cpu, *slot), fresh ? OnActivate::forget : OnActivate::keep);
+    slot->generation = generation;
     cpu.running.store(slot);
     cpu.current.store(&context);
-    // An invalidation that came before these two stores was not served.
-    while (BASE_UNLIKELY(context.generation_.load() != generation)) {
-      generation = context.generation_.load();
-      mmu_.invalidate_tag(tag_of(cpu, *slot));
-      slot->generation = generation;
-    }
+    cpu.coming.store(nullptr);
   }
 
   // The next slot in turn, never the one that the CPU runs.
@@ -152,6 +159,9 @@ class TlbDirectory {
     const Request& request = *static_cast<Request*>(opaque);
     TlbDirectory& self = *request.directory;
     Cpu& cpu = self.cpus_[self.host_.current_cpu()];
+    if (cpu.coming.load() == request.context) {
+      self.mmu_.invalidate_tag(self.tag_of(cpu, *cpu.coming_slot.load()));
+    }
     Slot* slot = cpu.running.load();
     if (slot == nullptr || cpu.current.load() != request.context) return;
     const Tag tag = self.tag_of(cpu, *slot);
