@@ -1,5 +1,5 @@
-// count_aarch64 SIZE: one copy of SIZE bytes each way. bench/usercopy/count_aarch64.py runs it under an
-// emulator that logs every instruction, and counts.
+// count_aarch64 SIZE: one copy of SIZE bytes each way. bench/usercopy/count_aarch64.py runs it
+// under an emulator that logs every instruction, and counts.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

@@ -4,7 +4,7 @@
 // 3. One call at boot.  4. One call in the page-fault handler. Then system calls copy.
 #include "usercopy/alternatives.h"
 #include "usercopy/exception_table.h"
-#include "usercopy/patch.h" // of arch/<isa>
+#include "usercopy/patch.h"  // of arch/<isa>
 #include "usercopy/user_slice.h"
 
 #if defined(__x86_64__)
@@ -20,8 +20,9 @@ uint64_t usercopy_limit = 0x7ffffffff000;
 struct Registers {
   uintptr_t pc;
 };
-bool resolve_user_fault(uint64_t address, bool write); // demand paging
-void write_text(void* context, uintptr_t site, base::Span<const uint8_t> bytes); // through an alias
+bool resolve_user_fault(uint64_t address, bool write);  // demand paging
+void write_text(void* context, uintptr_t site,
+                base::Span<const uint8_t> bytes);  // through an alias
 bool cpu_has_smap_or_pan();
 [[noreturn]] void kernel_fault(const Registers& registers, uint64_t address);
 
@@ -31,7 +32,7 @@ void usercopy_init() {
   if (!cpu_has_smap_or_pan()) {
     features = features.with(USERCOPY_FEATURE_NO_WINDOW);
   }
-  features = features.with(USERCOPY_FEATURE_FAST_UNPRIVILEGED); // aarch64; x86_64 has no such site
+  features = features.with(USERCOPY_FEATURE_FAST_UNPRIVILEGED);  // aarch64; x86_64 has no such site
   usercopy::apply_alternatives(isa::patcher, features, write_text, nullptr)
       .expect("libusercopy's own records are well-formed");
 }
@@ -39,14 +40,14 @@ void usercopy_init() {
 // 4. A page fault taken in kernel mode.
 void kernel_page_fault(Registers& registers, uint64_t address, bool write) {
   if (address < usercopy_limit && resolve_user_fault(address, write)) {
-    return; // the copy goes on
+    return;  // the copy goes on
   }
   const auto kind = write ? usercopy::AccessKind::write : usercopy::AccessKind::read;
   const uintptr_t fixup = usercopy::find_fixup(registers.pc, address, kind, usercopy_limit);
   if (fixup == 0) {
-    kernel_fault(registers, address); // not a user copy: a bug
+    kernel_fault(registers, address);  // not a user copy: a bug
   }
-  registers.pc = fixup; // the copy returns early and says how far it came
+  registers.pc = fixup;  // the copy returns early and says how far it came
 }
 
 // And a system call: the sum of the numbers a user passes, written back to it.
