@@ -97,9 +97,10 @@ constexpr Key keys[] = {
     {"panictest",
      [](Text v) {
        return choose(v, parsed.panic_test,
-                     Choices<PanicTest, 3>{{{"null", PanicTest::null_pointer},
+                     Choices<PanicTest, 4>{{{"null", PanicTest::null_pointer},
                                             {"stack", PanicTest::stack_overflow},
-                                            {"assert", PanicTest::assertion}}});
+                                            {"assert", PanicTest::assertion},
+                                            {"reset", PanicTest::reset}}});
      }},
     {"selftest",
      [](Text v) { return choose(v, parsed.self_test, Choices<bool, 1>{{{"all", true}}}); }},

@@ -136,9 +136,7 @@ bool is_stack_guard(uint64_t address) {
 
 bool is_kernel_readable(uint64_t address, uint64_t size) {
   const auto end = base::checked_add(address, size);
-  const unsigned unused = 64 - (12 + 9 * tree.levels());  // sign-extended bits
-  const bool canonical = uint64_t(int64_t(address << unused) >> unused) == address;
-  if (!end.ok || !canonical || int64_t(address) >= 0) {
+  if (!end.ok || address < cpu::kernel_start(tree.levels())) {
     return false;
   }
   for (uint64_t at = base::align_down(address, base::page_size); at < end.value;

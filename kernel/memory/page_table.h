@@ -46,9 +46,6 @@ class PageTree {
  private:
   static uint64_t* table(base::Pfn frame);
   static void free_table(base::Pfn frame);
-  static unsigned index(uint64_t address, unsigned level) {
-    return unsigned(address >> (3 + 9 * level)) & 511;
-  }
 
   template <typename Visit>
   static void dismantle_table(base::Pfn frame, unsigned level, unsigned end, Visit visit) {

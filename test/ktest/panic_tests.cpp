@@ -1,6 +1,8 @@
 // panic_tests.cpp: ways to end the kernel on purpose (`panictest=KIND`); the tests outside check
 // the reason and the functions its backtrace names: panic_test_inner, _middle, _outer.
 #include "base/check.h"
+#include "cpu/power.h"
+#include "kernel/driver/acpi.h"
 #include "kernel/host/self_test.h"
 
 namespace kernel {
@@ -53,6 +55,7 @@ void run_panic_test(PanicTest kind) {
   switch (kind) {
     case PanicTest::none: return;
     case PanicTest::stack_overflow: (void)panic_test_recurse(0); break;
+    case PanicTest::reset: cpu::reset(platform());
     case PanicTest::null_pointer:
     case PanicTest::assertion: panic_test_outer(kind); break;
   }

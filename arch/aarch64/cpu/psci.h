@@ -11,6 +11,7 @@ namespace cpu {
 enum class PsciConduit : uint8_t { hvc, smc };
 
 inline constexpr uint64_t psci_system_off = 0x8400'0008;
+inline constexpr uint64_t psci_system_reset = 0x8400'0009;
 inline constexpr uint64_t psci_cpu_on = 0xc400'0003;  // MPIDR affinity, physical entry, context
 
 // 0 or positive: done. Negative: a PSCI error (-1: not supported).

@@ -90,4 +90,14 @@ inline constexpr uint64_t kernel_map_end = 0xffff'ffff'ffe0'0000ULL;
   return 1ULL << (11 + 9 * levels);
 }
 
+// First address of the kernel half.
+[[nodiscard]] constexpr uint64_t kernel_start(unsigned levels) {
+  return -user_end(levels);
+}
+
+// Which entry of a table at `level` translates `address`.
+[[nodiscard]] constexpr unsigned entry_index(uint64_t address, unsigned level) {
+  return unsigned(address >> (3 + 9 * level)) & 511;
+}
+
 }  // namespace cpu

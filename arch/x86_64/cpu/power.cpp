@@ -44,4 +44,13 @@ void power_off(const kernel::Platform& platform, ExitPath path, uint8_t status) 
   halt();
 }
 
+void reset(const kernel::Platform& /*platform*/) {
+  struct [[gnu::packed]] {
+    uint16_t limit = 0;
+    uint64_t base = 0;
+  } const no_vectors;
+  asm volatile("cli\n\tlidt %0\n\tint3" : : "m"(no_vectors) : "memory");
+  halt();
+}
+
 }  // namespace cpu

@@ -16,4 +16,7 @@ enum class ExitPath : uint8_t {
 // `platform` may be only partly filled when a panic comes early.
 [[noreturn]] void power_off(const kernel::Platform& platform, ExitPath path, uint8_t status);
 
+// Restarts the machine at once (x86_64: triple fault; aarch64: PSCI SYSTEM_RESET), or halts.
+[[noreturn]] void reset(const kernel::Platform& platform);
+
 }  // namespace cpu
