@@ -97,7 +97,6 @@ struct BootInfo {
   BootFramebuffer framebuffer;
 
   uint64_t random_seed_valid;  // bytes filled by the firmware's or the processor's generator
-                               // the processor's
   uint8_t random_seed[64];
 };
 
