@@ -122,6 +122,15 @@ def eager_paging(arch):
     guest.boot(arch, "--eager", "--cmd", "/bin/hello").check(0, b"hello, world\n")
 
 
+def five_levels_of_page_tables(arch):
+    guest.boot(arch, "--append", "levels=5", "--cmd", "/bin/hello").check(
+        0, b"hello, world\n", log=r"\b5 levels\b")
+
+
+def vector_registers_survive_the_kernel(arch):
+    guest.boot(arch, "--cmd", "/bin/vectors").check(0, b"vector registers held\n")
+
+
 def self_tests(arch):
     result = guest.boot(arch, "--append", "selftest=all", "--cmd", "/bin/true")
     lines = re.findall(r"^@test (ok|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
@@ -155,4 +164,5 @@ if __name__ == "__main__":
         stack_overflow_kills_the_program, bad_instruction_kills_the_program,
         panic_names_the_functions, kernel_stack_overflow_is_a_panic, kernel_null_access_is_a_panic,
         hang_is_a_timeout, reset_is_told_from_an_exit, memory_of_128_mib_is_enough,
-        memory_of_4_gib, memory_of_16_gib, eager_paging, self_tests]))
+        memory_of_4_gib, memory_of_16_gib, eager_paging,
+        five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests]))
