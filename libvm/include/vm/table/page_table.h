@@ -83,7 +83,8 @@ class PageTable {
 
   // Allocates the root. Error::out_of_memory: unchanged.
   [[nodiscard]] base::Status create();
-  // Drops everything. No CPU runs the space; no faults. The batch is this table's and settles here.
+  // Drops everything. No CPU runs the space, no faults, every batch has settled. No shootdown: the
+  // space's tags are not used again before they have been emptied.
   void destroy();
 
   [[nodiscard]] System<M>& system() { return system_; }
@@ -123,7 +124,8 @@ class PageTable {
   // subtrees one decrement each. Software entries are given to EntryHooks::software_dropped.
   void remove(base::VpnRange range, Reserve& reserve, Batch& batch);
 
-  // Frees the tables that lie wholly inside `hole`, where nothing is mapped, and are empty.
+  // Frees the tables that lie wholly inside `hole`, where nothing is mapped, and are empty. Cost:
+  // the tables there.
   void trim(base::VpnRange hole, Batch& batch);
 
   // Gives every leaf of the range the rights `access` (of the mapping; granted() is applied).
@@ -134,9 +136,10 @@ class PageTable {
 
   // Moves the entries of `from` to the pages from `to` on, which are empty and overlap `from`
   // nowhere; whole tables where both are aligned alike. Prepared: `from` edges (present, where the
-  // two are not aligned alike to a table) and prepare_target(). No faults in either range.
-  void move(base::VpnRange from, base::Vpn to, Reserve& reserve, Batch& batch);
-  // The tables that move() needs at the target.
+  // two are not aligned alike to a table), then prepare_move(). No faults in the space from the
+  // first of them until the batch has settled.
+  void move(base::VpnRange from, base::Vpn to, Batch& batch);
+  // The tables that move() needs at the target; splits larger leaves that do not fit there.
   [[nodiscard]] base::Status prepare_move(base::VpnRange from, base::Vpn to, Batch& batch);
 
   // Makes `child`, created and empty, a copy-on-write copy. No faults in this space; nobody uses
@@ -175,6 +178,7 @@ class PageTable {
  private:
   friend struct PageTableTester;
   class Spare;
+  enum class PinChange : uint8_t { add, remove };
   struct Place {
     base::Pfn table;
     unsigned level;
@@ -218,7 +222,52 @@ class PageTable {
   uint64_t protect_original(uint64_t* slot, uint64_t word, unsigned level);
 
   // page_table_split.h
-  void split_leaf(base::Pfn table, unsigned level, base::Vpn page, base::Pfn spare, Batch& batch);
+  base::Status count_split(base::Pfn first, unsigned level);
+  base::Status split_leaf(Place place, base::Vpn page, base::Pfn spare, bool& used, Batch& batch);
+  base::Status split_at(Place place, base::Vpn page, Batch& batch, Spare& spare);
+  bool can_collapse(base::Pfn table);
+
+  // page_table_range.h
+  struct Protection {
+    base::Access access;
+    ClosedTables closed;
+  };
+  base::Status prepare_edge(base::VpnRange range, base::Vpn page, Batch& batch);
+  base::Status open_present(Place place, base::VpnRange range, Batch& batch);
+  base::Optional<base::Pfn> cut_entry(Place place, base::Vpn page, Reserve& reserve, Batch& batch);
+  void remove_in(Place place, base::VpnRange range, Reserve& reserve, Batch& batch);
+  void remove_entries(Place place, base::Vpn first, unsigned index, unsigned end, Batch& batch);
+  void trim_in(Place place, base::VpnRange range, base::VpnRange hole, Batch& batch);
+  void detach_empty(Place place, base::Vpn page, base::Pfn child, Batch& batch);
+  void protect_in(Place place, base::VpnRange range, Protection protection, Reserve& reserve,
+                  Batch& batch);
+  void protect_entries(Place place, base::Vpn first, unsigned index, unsigned end,
+                       Protection protection, Reserve& reserve, Batch& batch);
+  Entry with_rights(Entry leaf, base::Access access);
+
+  // page_table_clone.h
+  base::Result<base::Pfn> copy_pinned(base::Pfn from, unsigned level);
+  base::Result<uint64_t> copy_pinned_entry(uint64_t* at, unsigned level);
+  void drop_root_entries();
+  void count_pins(base::Vpn page, unsigned level, PinChange change);
+
+  // page_table_move.h
+  template <class Step>
+  base::Status for_each_moved(base::VpnRange from, base::Vpn to, Step&& step);
+  base::Status split_larger(Place place, base::VpnRange range, unsigned level, Batch& batch);
+  void put(base::Vpn page, unsigned level, uint64_t word, Batch& batch);
+
+  // page_table_look.h
+  template <class Visit>
+  void visit_in(Place place, base::Access limit, base::VpnRange range, Visit&& visit);
+  void check_in(Place place, base::Access limit, bool is_private);
+  template <class Print>
+  void dump_in(Place place, base::Access limit, base::Vpn first, Print&& print);
+
+  [[nodiscard]] base::VpnRange entry_pages(base::Vpn page, unsigned level) const {
+    return base::VpnRange::of(base::Vpn(base::align_down(page.raw(), entry_span(level).raw())),
+                              entry_span(level));
+  }
 
   System<M>& system_;
   TlbContext context_;
@@ -227,3 +276,5 @@ class PageTable {
 };
 
 }  // namespace vm
+
+#include "vm/table/page_table_look.h"

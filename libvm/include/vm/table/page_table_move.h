@@ -1,0 +1,117 @@
+// PageTable, moving entries and whole tables from one place of the space to another.
+#pragma once
+
+#include "vm/table/page_table_clone.h"
+
+namespace vm {
+
+// Calls step(place, page, target) for the highest entries that are there and can move as one:
+// place is where the entry for `page` is, target the page it goes to. Stops at an error.
+template <Machine M>
+template <class Step>
+base::Status PageTable<M>::for_each_moved(base::VpnRange from, base::Vpn to, Step&& step) {
+  base::Vpn page = from.first();
+  while (page < from.end()) {
+    const base::Vpn target = to + (page - from.first());
+    unsigned level = 1;
+    const auto movable = [&](unsigned at) {
+      const uint64_t span = entry_span(at).raw();
+      return at < system_.features().levels && base::is_aligned(page.raw(), span) &&
+             base::is_aligned(target.raw(), span) && (from.end() - page).raw() >= span;
+    };
+    while (movable(level + 1)) ++level;
+    Place place{root_, system_.features().levels};
+    uint64_t word = load(place.table, page, place.level);
+    while (place.level > level && kind(word, place.level) == EntryKind::table) {
+      BASE_CHECK(is_open(word, place.level), "range was not prepared");
+      place = {frame(word, place.level), place.level - 1};
+      word = load(place.table, page, place.level);
+    }
+    if (word != 0) {
+      BASE_CHECK(place.level == level, "larger leaf in the way of a move");
+      BASE_TRY(step(place, page, target));
+    }
+    page = base::min(entry_pages(page, place.level).end(), from.end());
+  }
+  return {};
+}
+
+template <Machine M>
+base::Status PageTable<M>::prepare_move(base::VpnRange from, base::Vpn to, Batch& batch) {
+  // Larger leaves that cannot move as they are become smaller ones.
+  const uint64_t offset = from.first().raw() ^ to.raw();
+  for (unsigned level = system_.features().levels; level > 1; --level) {
+    if (!base::is_aligned(offset, entry_span(level).raw())) {
+      BASE_TRY(split_larger({root_, system_.features().levels}, from, level, batch));
+    }
+  }
+  return for_each_moved(from, to, [&](Place place, base::Vpn, base::Vpn target) -> base::Status {
+    return open_path(target, place.level, batch);
+  });
+}
+
+// Splits every leaf at `level` in the range.
+template <Machine M>
+base::Status PageTable<M>::split_larger(Place place, base::VpnRange range, unsigned level,
+                                        Batch& batch) {
+  Spare spare(system_);
+  for (base::Vpn page = range.first(); page < range.end();) {
+    const base::VpnRange part = entry_pages(page, place.level).intersect(range);
+    const uint64_t word = load(place.table, page, place.level);
+    if (place.level > level && kind(word, place.level) == EntryKind::table) {
+      BASE_TRY(split_larger({frame(word, place.level), place.level - 1}, part, level, batch));
+    } else if (place.level == level && kind(word, level) == EntryKind::leaf) {
+      BASE_TRY(split_at(place, page, batch, spare));
+    }
+    page = part.end();
+  }
+  return {};
+}
+
+template <Machine M>
+void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
+  const base::Status status =
+      for_each_moved(from, to, [&](Place place, base::Vpn page, base::Vpn target) -> base::Status {
+        uint64_t word;
+        {
+          FrameRecord& locked = record(place.table);
+          TableGuard guard(locked, system_.host());
+          word = system_.mmu().exchange(slot(place.table, page, place.level), 0);
+          locked.remove_resident();
+        }
+        const EntryKind what = kind(word, place.level);
+        const bool pinned =
+            what == EntryKind::table
+                ? record(frame(word, place.level)).table_pins() != 0
+                : what == EntryKind::leaf && has_flag(decode(word, place.level), LeafFlag::pinned);
+        batch.forget(entry_pages(page, place.level),
+                     what == EntryKind::table ? Invalidate::walk : Invalidate::leaf);
+        if (pinned) count_pins(page, place.level, PinChange::remove);
+        put(target, place.level, word, batch);
+        if (pinned) count_pins(target, place.level, PinChange::add);
+        return {};
+      });
+  status.expect("move cannot fail");
+}
+
+// Stores an entry whose reference the caller hands over at a place that is absent, or has an empty
+// table left over.
+template <Machine M>
+void PageTable<M>::put(base::Vpn page, unsigned level, uint64_t word, Batch& batch) {
+  const Place place = descend(page, level);
+  BASE_CHECK(place.level == level, "target of a move was not prepared");
+  const uint64_t old = load(place.table, page, level);
+  if (old != 0) {
+    BASE_CHECK(is_open(old, level) && record(frame(old, level)).resident() == 0,
+               "target of a move is not empty");
+    detach_empty(place, page, frame(old, level), batch);
+    batch.flush();
+  }
+  FrameRecord& locked = record(place.table);
+  TableGuard guard(locked, system_.host());
+  system_.mmu().store(slot(place.table, page, level), word);
+  locked.add_resident();
+  system_.mmu().publish();
+}
+
+}  // namespace vm
