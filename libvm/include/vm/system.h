@@ -5,6 +5,7 @@
 // every page table and space made with it. It is large (per-CPU state): not for a stack.
 #pragma once
 
+#include "vm/epoch/epochs.h"
 #include "vm/frame/frame_allocator.h"
 #include "vm/seam/machine.h"
 #include "vm/tlb/tlb_directory.h"
@@ -24,27 +25,19 @@ struct EntryHooks {
   void (*software_dropped)(void* context, uint64_t payload) = nullptr;
 };
 
-// The Frames of a machine: its own type of that name, or the usual allocator.
-template <class M>
-struct FramesOf {
-  using Type = FrameAllocator<typename M::Host>;
-};
-template <class M>
-  requires requires { typename M::Frames; }
-struct FramesOf<M> {
-  using Type = typename M::Frames;
-};
-
 template <Machine M>
 class System {
  public:
   using Format = typename M::Format;
   using Mmu = typename M::Mmu;
   using Host = typename M::Host;
-  using Frames = typename FramesOf<M>::Type;
+  using Frames = FrameAllocator<Host>;
 
   System(Host& host, Mmu& mmu, Frames& frames, const Features& features)
-      : host_(host), mmu_(mmu), frames_(frames), features_(features), tlb_(host, mmu, features) {}
+      : host_(host), mmu_(mmu), frames_(frames), features_(features),
+        epochs_(host, base::Span<EpochCpu>(epoch_cpus_), frames.records(),
+                {&frames, [](void* to, base::Pfn frame) { static_cast<Frames*>(to)->free(frame); }}),
+        tlb_(host, mmu, features) {}
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 
@@ -54,6 +47,7 @@ class System {
   [[nodiscard]] FrameRecords& records() { return frames_.records(); }
   [[nodiscard]] const Features& features() const { return features_; }
   [[nodiscard]] TlbDirectory<M>& tlb() { return tlb_; }
+  [[nodiscard]] Epochs<Host>& epochs() { return epochs_; }
   [[nodiscard]] EntryHooks& hooks() { return hooks_; }
 
   // The words of a table.
@@ -79,8 +73,8 @@ class System {
     }
   }
 
-  // Frees a table that no entry names and no CPU remembers.
-  void free_table(base::Pfn table) { frames_.free(table); }
+  // Frees a table that no entry names and no CPU remembers, once nobody descends through it.
+  void retire_table(base::Pfn table) { epochs_.retire_frame(table); }
 
  private:
   Host& host_;
@@ -88,6 +82,8 @@ class System {
   Frames& frames_;
   const Features features_;
   EntryHooks hooks_;
+  EpochCpu epoch_cpus_[max_cpus];
+  Epochs<Host> epochs_;
   TlbDirectory<M> tlb_;
 };
 

@@ -96,6 +96,8 @@ class LockedTable {
       }
       old = found;
     }
+    BASE_DCHECK(!has_flag(before, LeafFlag::pinned) || before.frame == after.frame,
+                "pinned page replaced");
     unpublished_ = true;
     if (old == 0) count_added(1);
     if (after.kind == EntryKind::absent) count_removed(1);

@@ -235,8 +235,11 @@ class PageTable {
   base::Status prepare_edge(base::VpnRange range, base::Vpn page, Batch& batch);
   base::Status open_present(Place place, base::VpnRange range, Batch& batch);
   base::Optional<base::Pfn> cut_entry(Place place, base::Vpn page, Reserve& reserve, Batch& batch);
-  void remove_in(Place place, base::VpnRange range, Reserve& reserve, Batch& batch);
-  void remove_entries(Place place, base::Vpn first, unsigned index, unsigned end, Batch& batch);
+  enum class Pins : uint8_t { as_before, last_gone };
+  Pins remove_in(Place place, base::VpnRange range, Reserve& reserve, Batch& batch);
+  Pins remove_entries(Place place, base::Vpn first, unsigned index, unsigned end, Batch& batch);
+  Pins uncount_pins(FrameRecord& table, uint32_t count) BASE_REQUIRES(table);
+  bool is_pinned(uint64_t word, unsigned level);
   void trim_in(Place place, base::VpnRange range, base::VpnRange hole, Batch& batch);
   void detach_empty(Place place, base::Vpn page, base::Pfn child, Batch& batch);
   void protect_in(Place place, base::VpnRange range, Protection protection, Reserve& reserve,

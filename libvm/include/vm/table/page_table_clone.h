@@ -23,7 +23,8 @@ void PageTable<M>::destroy() {
   BASE_CHECK(context_.active().empty(), "PageTable destroyed while a CPU runs it");
   drop_root_entries();
   BASE_CHECK(record(root_).drop_references() == 0, "root table is shared");
-  system_.free_table(root_);
+  system_.retire_table(root_);
+  (void)system_.epochs().poll();
   created_ = false;
 }
 

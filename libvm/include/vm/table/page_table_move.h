@@ -80,10 +80,7 @@ void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
           locked.remove_resident();
         }
         const EntryKind what = kind(word, place.level);
-        const bool pinned =
-            what == EntryKind::table
-                ? record(frame(word, place.level)).table_pins() != 0
-                : what == EntryKind::leaf && has_flag(decode(word, place.level), LeafFlag::pinned);
+        const bool pinned = is_pinned(word, place.level);
         batch.forget(entry_pages(page, place.level),
                      what == EntryKind::table ? Invalidate::walk : Invalidate::leaf);
         if (pinned) count_pins(page, place.level, PinChange::remove);

@@ -83,20 +83,46 @@ void cut_by_entries(base::VpnRange range, unsigned level, Whole&& whole, Partial
 
 template <Machine M>
 void PageTable<M>::remove(base::VpnRange range, Reserve& reserve, Batch& batch) {
-  if (!range.empty()) remove_in({root_, system_.features().levels}, range, reserve, batch);
+  if (!range.empty()) (void)remove_in({root_, system_.features().levels}, range, reserve, batch);
 }
 
 template <Machine M>
-void PageTable<M>::remove_in(Place place, base::VpnRange range, Reserve& reserve, Batch& batch) {
+typename PageTable<M>::Pins PageTable<M>::remove_in(Place place, base::VpnRange range,
+                                                    Reserve& reserve, Batch& batch) {
+  Pins pins = Pins::as_before;
   cut_by_entries(
       range, place.level,
       [&](base::Vpn first, unsigned index, unsigned end) {
-        remove_entries(place, first, index, end, batch);
+        if (remove_entries(place, first, index, end, batch) == Pins::last_gone) {
+          pins = Pins::last_gone;
+        }
       },
       [&](base::VpnRange part) {
         const base::Optional<base::Pfn> child = cut_entry(place, part.first(), reserve, batch);
-        if (child) remove_in({*child, place.level - 1}, part, reserve, batch);
+        if (!child ||
+            remove_in({*child, place.level - 1}, part, reserve, batch) == Pins::as_before) {
+          return;
+        }
+        FrameRecord& table = record(place.table);
+        TableGuard guard(table, system_.host());
+        if (uncount_pins(table, 1) == Pins::last_gone) pins = Pins::last_gone;
       });
+  return pins;
+}
+
+template <Machine M>
+typename PageTable<M>::Pins PageTable<M>::uncount_pins(FrameRecord& table, uint32_t count) {
+  if (count == 0) return Pins::as_before;
+  for (; count != 0; --count) table.remove_table_pin();
+  return table.table_pins() == 0 ? Pins::last_gone : Pins::as_before;
+}
+
+// Does the entry count in the pins of its table?
+template <Machine M>
+bool PageTable<M>::is_pinned(uint64_t word, unsigned level) {
+  const Entry entry = decode(word, level);
+  if (entry.kind == EntryKind::table) return record(entry.frame).table_pins() != 0;
+  return entry.kind == EntryKind::leaf && has_flag(entry, LeafFlag::pinned);
 }
 
 // The open table below an entry that a prepared range cuts; a larger leaf that has appeared there
@@ -123,18 +149,22 @@ base::Optional<base::Pfn> PageTable<M>::cut_entry(Place place, base::Vpn page, R
 }
 
 template <Machine M>
-void PageTable<M>::remove_entries(Place place, base::Vpn first, unsigned index, unsigned end,
-                                  Batch& batch) {
+typename PageTable<M>::Pins PageTable<M>::remove_entries(Place place, base::Vpn first,
+                                                         unsigned index, unsigned end,
+                                                         Batch& batch) {
   FrameRecord& table = record(place.table);
   uint64_t* words = system_.words(place.table);
   TableGuard guard(table, system_.host());
   uint32_t left = table.resident();
   uint32_t removed = 0;
+  uint32_t unpinned = 0;
+  const bool has_pins = table.table_pins() != 0;
   const uint64_t span = entry_span(place.level).raw();
   for (unsigned i = index; i < end && removed != left; ++i) {
     if (system_.mmu().load(&words[i]) == 0) continue;
     const uint64_t word = system_.mmu().exchange(&words[i], 0);
     ++removed;
+    if (BASE_UNLIKELY(has_pins) && is_pinned(word, place.level)) ++unpinned;
     const base::VpnRange pages = base::VpnRange::of(
         base::Vpn(first.raw() + uint64_t(i - index) * span), base::PageCount(span));
     switch (kind(word, place.level)) {
@@ -156,6 +186,7 @@ void PageTable<M>::remove_entries(Place place, base::Vpn first, unsigned index, 
     }
   }
   table.remove_resident(removed);
+  return uncount_pins(table, unpinned);
 }
 
 template <Machine M>

@@ -63,7 +63,7 @@ void drop_subtree(System<M>& system, base::Pfn table) {
     resident = record.resident();
   }
   drop_entries(system, table, record.level(), resident);
-  system.free_table(table);
+  system.retire_table(table);
 }
 
 }  // namespace vm

@@ -104,6 +104,7 @@ class [[nodiscard]] TlbBatch {
       tables_ = system_.records().of(table).link();
       drop_subtree(system_, table);
     }
+    (void)system_.epochs().poll();
   }
 
   void give_back_shared() {

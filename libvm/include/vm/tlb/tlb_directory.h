@@ -89,6 +89,7 @@ class TlbDirectory {
   static bool has_slots(const Features& features) {
     return features.tag_bits != 0 && features.tagged_invalidate;
   }
+  struct NoTags {};
   struct Slot {
     uint64_t identity = 0;
     uint64_t generation = 0;
@@ -193,7 +194,7 @@ class TlbDirectory {
   Mmu& mmu_;
   unsigned slots_used_;
   base::Atomic<uint64_t> next_identity_{1};
-  TagAllocator<Host> tags_;
+  std::conditional_t<broadcasts, TagAllocator<Host>, NoTags> tags_;
   Cpu cpus_[max_cpus];
 };
 

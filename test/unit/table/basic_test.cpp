@@ -1,0 +1,110 @@
+// Page tables on the adversarial machine: filling, removing, protecting.
+#include "unit/table/world.h"
+
+using namespace table_test;
+
+TEMPLATE_TEST_CASE("pages filled by faults keep their contents and are freed on removal", "[table]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  auto space = world.space();
+  const std::vector<Vpn> pages = {Vpn(0x10), Vpn(0x11), Vpn(0x200), Vpn(0x40000),
+                                  TestType::user_pages(world.computer.features()).last()};
+  uint8_t value = 1;
+  for (Vpn page : pages) world.write(*space, page, value++);
+  value = 1;
+  for (Vpn page : pages) CHECK(world.read(*space, page, 1) == value++);
+  world.audit({space.get()});
+  for (Vpn page : pages) {
+    REQUIRE(world.remove(*space, VpnRange::single(page)).ok());
+    CHECK_FALSE(world.can_read(*space, page, 0));
+    CHECK_FALSE(world.can_read(*space, page, 1));
+    world.audit({space.get()});
+  }
+  world.leave_all();
+}
+
+TEMPLATE_TEST_CASE("five levels fill and remove as four do", "[table]", x86_64::Format,
+                   aarch64::Format) {
+  sim::Options options = default_options();
+  options.features.levels = 5;
+  options.features.physical_bits = 52;
+  World<TestType> world(options);
+  auto space = world.space();
+  const Vpn high = TestType::user_pages(options.features).last();
+  world.write(*space, high, 7);
+  auto child = world.clone(*space);
+  world.write(*child, high, 8);
+  CHECK(world.read(*space, high) == 7);
+  CHECK(world.read(*child, high) == 8);
+  world.audit({space.get(), child.get()});
+  world.leave_all();
+}
+
+TEMPLATE_TEST_CASE("removing a range leaves its neighbours alone at every alignment", "[table]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  const uint64_t first = GENERATE(0, 1, 511, 512, 513);
+  const uint64_t count = GENERATE(1, 2, 511, 512, 1024, 1030);
+  auto space = world.space();
+  const uint64_t candidates[] = {0,   1,    2,    510,  511,  512,  513,
+                                 514, 1023, 1024, 1025, 1535, 1536, 2047};
+  for (uint64_t page : candidates) world.write(*space, Vpn(page), uint8_t(page + 1));
+  REQUIRE(world.remove(*space, VpnRange::of(Vpn(first), PageCount(count))).ok());
+  world.audit({space.get()});
+  for (uint64_t page : candidates) {
+    const bool inside = page >= first && page < first + count;
+    INFO("page " << page << " first " << first << " count " << count);
+    CHECK(world.can_read(*space, Vpn(page), page % 2) == !inside);
+    CHECK(world.read(*space, Vpn(page)) == (inside ? 0 : uint8_t(page + 1)));
+  }
+  world.leave_all();
+}
+
+TEMPLATE_TEST_CASE("protect takes and gives rights on every CPU", "[table]", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  auto space = world.space();
+  const VpnRange range = VpnRange::of(Vpn(500), PageCount(40));
+  for (Vpn page = range.first(); page < range.end(); page += PageCount(1)) {
+    world.write(*space, page, 1, page.raw() % 2);
+  }
+  REQUIRE(world.protect(*space, VpnRange::of(Vpn(505), PageCount(20)), user_r).ok());
+  world.audit({space.get()});
+  for (Vpn page = range.first(); page < range.end(); page += PageCount(1)) {
+    const bool inside = page >= Vpn(505) && page < Vpn(525);
+    CHECK(world.can_write(*space, page, 0) == !inside);
+    CHECK(world.can_write(*space, page, 1) == !inside);
+    CHECK(world.can_read(*space, page, 1));
+  }
+  REQUIRE(world.protect(*space, range, Right::user).ok());
+  CHECK_FALSE(world.can_read(*space, Vpn(500), 0));
+  CHECK_FALSE(world.can_read(*space, Vpn(510), 1));
+  world.audit({space.get()});
+  REQUIRE(world.protect(*space, range, user_rw).ok());
+  CHECK(world.can_write(*space, Vpn(500), 0));
+  CHECK(world.can_write(*space, Vpn(510), 1));
+  world.leave_all();
+}
+
+TEMPLATE_TEST_CASE("trim frees empty tables inside the hole and no others", "[table]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  auto space = world.space();
+  const uint64_t empty = world.in_use();
+  world.write(*space, Vpn(5), 1);
+  world.write(*space, Vpn(512 * 512 * 3), 1);
+  REQUIRE(world.remove(*space, VpnRange::single(Vpn(5))).ok());
+  REQUIRE(world.remove(*space, VpnRange::single(Vpn(512 * 512 * 3))).ok());
+  CHECK(world.in_use() == empty + 5);
+  typename World<TestType>::Batch batch = space->table.batch();
+  space->table.trim(VpnRange(Vpn(512 * 512), Vpn(512 * 512 * 512)), batch);
+  batch.settle();
+  CHECK(world.in_use() == empty + 3);
+  world.audit({space.get()});
+  space->table.trim(TestType::user_pages(world.computer.features()), batch);
+  batch.settle();
+  CHECK(world.in_use() == empty);
+  world.write(*space, Vpn(5), 2);
+  CHECK(world.read(*space, Vpn(5), 1) == 2);
+  world.leave_all();
+}
