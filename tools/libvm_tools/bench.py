@@ -61,7 +61,7 @@ def run(name: str, command: list[str]) -> tuple[bool, list[dict]]:
         rows = Path(scratch) / "rows.json"
         print(f"== {name}", flush=True)
         started = time.monotonic()
-        result = subprocess.run([*command, "--json", str(rows)], stdin=subprocess.DEVNULL)
+        result = subprocess.run([*command, "--json", str(rows)], stdin=subprocess.DEVNULL, cwd=build.folder("native"))
         print(f"== {name}: {time.monotonic() - started:.0f} s\n", flush=True)
         if result.returncode != 0:
             print(f"FAILED {name}: exit status {result.returncode}; repeat: tools/bench {name}", flush=True)
