@@ -20,6 +20,7 @@
 #include "kernel/log/panic.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/memory/user_access.h"
 #include "kernel/process/program.h"
 #include "kernel/process/prompt.h"
 #include "kernel/seam/traps.h"
@@ -48,6 +49,7 @@ void start_cpu() {
   cpu::init_per_cpu(boot_cpu, 0);
   boot_cpu.kernel_data = &boot_cpu_local;
   cpu::enable_features();
+  prepare_user_access();
   cpu::init_traps();
 }
 

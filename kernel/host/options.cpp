@@ -55,7 +55,7 @@ Outcome set_cpus(Text value) {
   return Outcome::good;
 }
 
-// Keys that the loader or another part reads; checked there.
+// Keys that the loader reads and checks.
 Outcome elsewhere(Text) {
   return Outcome::good;
 }
@@ -112,7 +112,7 @@ constexpr Key keys[] = {
     {"run", set_run},
     {"console_mark", [](Text v) { return copy_text(v, parsed.console_mark); }},
     {"levels", elsewhere},
-    {"usercopy", elsewhere},
+    {"usercopy", [](Text v) { return copy_text(v, parsed.usercopy); }},
 };
 
 Outcome set_key(Text key, Text value) {

@@ -20,6 +20,7 @@ enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, 
 
 inline constexpr size_t max_run_line = 4096;
 inline constexpr size_t max_mark = 64;
+inline constexpr size_t max_variant = 16;
 
 struct Options {
   LogTarget log = LogTarget::console;
@@ -34,6 +35,7 @@ struct Options {
   bool has_run = false;
   char run[max_run_line]{};
   char console_mark[max_mark]{};
+  char usercopy[max_variant]{};  // checked by the cpu layer
 };
 
 // Parses into the one Options. Call once, before options() is used.

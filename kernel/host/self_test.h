@@ -8,7 +8,8 @@ namespace kernel {
 // At every boot: provokes each protection the processor has; a panic if one does not hold.
 void prove_protections();
 
-// `selftest=all`: prints `ok NAME`, `absent NAME` or `FAILED NAME: why` for each test, then
+// `selftest=all`: prints `@test ok NAME`, `@test absent NAME` (the processor lacks it) or
+// `@test failed NAME: why` for each test, then
 // `N passed, N failed`. True: none failed.
 [[nodiscard]] bool run_self_tests();
 

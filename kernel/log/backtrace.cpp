@@ -8,40 +8,71 @@ namespace kernel {
 
 namespace {
 
-constexpr unsigned max_frames = 32;
+constexpr unsigned max_frames = 1024;
+constexpr unsigned max_lines = 40;
 
-// `lookup` is inside the instruction meant: a return address belongs to the call before it.
-void print_frame(unsigned number, uint64_t address, uint64_t lookup) {
-  const auto symbol = find_symbol(lookup);
-  if (!symbol) {
-    log_plain("  #%u %016lx", number, address);
-    return;
+// Prints frames by number; runs of one address become a line that counts them.
+class Printer {
+ public:
+  // `lookup` is inside the instruction meant: a return address belongs to the call before it.
+  void add(uint64_t address, uint64_t lookup) {
+    if (address == last_ && number_ != 0) {
+      ++repeats_;
+    } else {
+      finish();
+      print(address, lookup);
+    }
+    last_ = address;
+    ++number_;
   }
-  char name[160];
-  readable_name(symbol->name, name, sizeof(name));
-  log_plain("  #%u %016lx %s+0x%lx", number, address, name, address - symbol->start);
-}
+  void finish() {
+    if (repeats_ != 0) {
+      log_plain("  ... repeated %u times", repeats_);
+    }
+    repeats_ = 0;
+  }
+  [[nodiscard]] bool full() const { return number_ >= max_frames || lines_ >= max_lines; }
+
+ private:
+  void print(uint64_t address, uint64_t lookup) {
+    ++lines_;
+    const auto symbol = find_symbol(lookup);
+    if (!symbol) {
+      log_plain("  #%u %016lx", number_, address);
+      return;
+    }
+    char name[160];
+    readable_name(symbol->name, name, sizeof(name));
+    log_plain("  #%u %016lx %s+0x%lx", number_, address, name, address - symbol->start);
+  }
+
+  uint64_t last_ = 0;
+  unsigned number_ = 0;
+  unsigned lines_ = 0;
+  unsigned repeats_ = 0;
+};
 
 }  // namespace
 
 void print_backtrace(uint64_t pc, uint64_t frame_pointer) {
   log_plain("backtrace:");
-  unsigned number = 0;
+  Printer printer;
   if (pc != 0) {
-    print_frame(number++, pc, pc);
+    printer.add(pc, pc);
   }
-  while (frame_pointer != 0 && frame_pointer % 8 == 0 && number < max_frames &&
+  while (frame_pointer != 0 && frame_pointer % 8 == 0 && !printer.full() &&
          is_kernel_readable(frame_pointer, 16)) {
     const auto* frame = reinterpret_cast<const uint64_t*>(frame_pointer);
     if (frame[1] == 0) {
       break;
     }
-    print_frame(number++, frame[1], frame[1] - 1);
+    printer.add(frame[1], frame[1] - 1);
     if (frame[0] <= frame_pointer) {
       break;
     }
     frame_pointer = frame[0];
   }
+  printer.finish();
 }
 
 }  // namespace kernel

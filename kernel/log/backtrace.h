@@ -7,7 +7,7 @@ namespace kernel {
 
 // Prints one line for `pc` (unless 0) and one for each return address along the chain of frame
 // pointers. Reads only what the kernel's tables map; stops at a chain that does not grow upwards
-// or after 32 frames.
+// or after 40 lines.
 void print_backtrace(uint64_t pc, uint64_t frame_pointer);
 
 }  // namespace kernel

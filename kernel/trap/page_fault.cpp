@@ -8,6 +8,8 @@
 #include "kernel/process/thread.h"
 #include "kernel/seam/traps.h"
 #include "kernel/trap/user_fault.h"
+#include "usercopy/exception_table.h"
+#include "usercopy/user_memory.h"
 
 namespace kernel {
 
@@ -22,38 +24,39 @@ base::Access wanted(const FaultInfo& fault) {
   return base::Right::execute;
 }
 
-const cpu::Fixup* find_fixup(uint64_t pc) {
-  for (const cpu::Fixup* at = cpu::kernel_fixups_start; at != cpu::kernel_fixups_end; ++at) {
-    if (at->fault_pc == pc) {
-      return at;
-    }
+// Where libusercopy goes on when its access of this fault is refused; 0: it was not its access.
+uint64_t user_copy_fixup(const cpu::TrapFrame& frame, const FaultInfo& fault) {
+  if (fault.user || fault.access == FaultAccess::execute) {
+    return 0;
   }
-  return nullptr;
+  const auto kind =
+      fault.access == FaultAccess::write ? usercopy::AccessKind::write : usercopy::AccessKind::read;
+  return usercopy::find_fixup(frame.pc(), fault.address, kind, usercopy_limit);
 }
 
-bool recover(cpu::TrapFrame& frame, const FaultInfo& fault) {
-  CpuLocal& local = cpu_local();
-  if (fault.access == FaultAccess::execute && local.expected_fetch_fault == frame.pc() &&
-      frame.pc() != 0) {
-    local.expected_fetch_fault = 0;
-    frame.set_pc(reinterpret_cast<uint64_t>(cpu::cpu_probe_execute_resume));
-    return true;
+// Where a self-test's probe goes on; 0: it was no probe.
+uint64_t probe_fixup(const cpu::TrapFrame& frame, const FaultInfo& fault) {
+  uint64_t& expected = cpu_local().expected_fetch_fault;
+  if (fault.access == FaultAccess::execute && expected != 0 && expected == frame.pc()) {
+    expected = 0;
+    return reinterpret_cast<uint64_t>(cpu::cpu_probe_execute_resume);
   }
-  if (const cpu::Fixup* fixup = find_fixup(frame.pc())) {
-    frame.set_pc(fixup->resume_pc);
-    return true;
+  for (const cpu::Fixup* at = cpu::kernel_fixups_start; at != cpu::kernel_fixups_end; ++at) {
+    if (at->fault_pc == frame.pc()) {
+      return at->resume_pc;
+    }
   }
-  return false;
+  return 0;
 }
 
 [[noreturn]] void kernel_fault(const cpu::TrapFrame& frame, const FaultInfo& fault) {
   if (is_stack_guard(fault.address)) {
-    panic_at(frame, "kernel stack overflow (address %lx)", fault.address);
+    panic_at(frame, "kernel stack overflow (address 0x%lx)", fault.address);
   }
   const char* what = fault.access == FaultAccess::execute ? "execution"
                      : fault.access == FaultAccess::write ? "write"
                                                           : "read";
-  panic_at(frame, "kernel %s fault at %lx (%s, code %lx)", what, fault.address,
+  panic_at(frame, "kernel %s fault at 0x%lx (%s, code %lx)", what, fault.address,
            fault.present ? "protection" : "not mapped", fault.code);
 }
 
@@ -61,10 +64,11 @@ bool recover(cpu::TrapFrame& frame, const FaultInfo& fault) {
 
 void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
   Thread* thread = cpu_local().thread;
-  // The kernel reaches user memory only from instructions in the fixup table; a fault anywhere
-  // else is its own and must not be resolved. Nor is one on a page that is there (user access
-  // was closed, or the right is missing).
-  const bool may_resolve = fault.user || (!fault.present && find_fixup(frame.pc()) != nullptr);
+  const uint64_t copy_fixup = user_copy_fixup(frame, fault);
+  // The kernel reaches user memory only through libusercopy; a fault anywhere else is its own and
+  // must not be resolved. Nor is a copy's fault on a page that is there: no page of a space ever
+  // gains a right by a fault, so it would come back for ever.
+  const bool may_resolve = fault.user || (copy_fixup != 0 && !fault.present);
   FaultOutcome outcome = FaultOutcome::unmapped;
   if (thread != nullptr && may_resolve && fault.address < UserSpace::end()) {
     outcome = thread->process().space().fault(base::UserAddr(fault.address), wanted(fault));
@@ -75,9 +79,11 @@ void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
   if (frame.from_user()) {
     kill_for_fault(frame, fault, fault_outcome_name(outcome));
   }
-  if (!recover(frame, fault)) {
+  const uint64_t fixup = copy_fixup != 0 ? copy_fixup : probe_fixup(frame, fault);
+  if (fixup == 0) {
     kernel_fault(frame, fault);
   }
+  frame.set_pc(fixup);
 }
 
 }  // namespace kernel

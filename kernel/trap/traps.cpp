@@ -15,7 +15,7 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
   if (frame.from_user()) {
     kill_for_exception(frame, info);
   }
-  panic_at(frame, "%s in the kernel (code %lx)", info.name, info.code);
+  panic_at(frame, "%s in the kernel (code 0x%lx)", info.name, info.code);
 }
 
 void trap_interrupt(cpu::TrapFrame&, uint32_t line) {
@@ -35,9 +35,9 @@ void trap_nmi(cpu::TrapFrame& frame) {
 
 void trap_stack_overflow(cpu::TrapFrame& frame, uint64_t address) {
   if (is_stack_guard(address) || is_stack_guard(frame.sp())) {
-    panic_at(frame, "kernel stack overflow (address %lx)", address);
+    panic_at(frame, "kernel stack overflow (address 0x%lx)", address);
   }
-  panic_at(frame, "double fault (address %lx)", address);
+  panic_at(frame, "double fault (address 0x%lx)", address);
 }
 
 }  // namespace kernel

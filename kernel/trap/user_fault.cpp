@@ -41,8 +41,8 @@ const char* access_name(FaultAccess access) {
 
 void kill_for_exception(const cpu::TrapFrame& frame, const ExceptionInfo& info) {
   const Process& process = cpu_local().thread->process();
-  LOG_INFO("%s[%u]: killed: %s (code %lx), pc %lx, sp %lx", process.name(), process.id(), info.name,
-           info.code, frame.pc(), frame.sp());
+  LOG_INFO("%s[%u]: killed: %s (code 0x%lx), pc 0x%lx, sp 0x%lx", process.name(), process.id(),
+           info.name, info.code, frame.pc(), frame.sp());
   die(signal_of(info.kind));
 }
 
@@ -52,7 +52,7 @@ void kill_for_fault(const cpu::TrapFrame& frame, const FaultInfo& fault, const c
   char walk[160];
   process.space().describe(base::UserAddr(fault.address), mapping, sizeof(mapping));
   process.space().describe_walk(base::UserAddr(fault.address), walk, sizeof(walk));
-  LOG_INFO("%s[%u]: killed: %s of %lx: %s (%s), pc %lx, sp %lx; tables: %s", process.name(),
+  LOG_INFO("%s[%u]: killed: %s of 0x%lx: %s (%s), pc 0x%lx, sp 0x%lx; tables: %s", process.name(),
            process.id(), access_name(fault.access), fault.address, reason, mapping, frame.pc(),
            frame.sp(), walk);
   die(Signal::segment);

@@ -42,13 +42,13 @@ void run_list(std::span<const Test> tests, Tally& tally) {
   for (const Test& test : tests) {
     const Verdict verdict = run_audited(test);
     if (verdict == test::absent) {
-      log_plain("absent %s", test.name);
+      log_plain("@test absent %s", test.name);
     } else if (verdict == test::passed) {
       ++tally.passed;
-      log_plain("ok %s", test.name);
+      log_plain("@test ok %s", test.name);
     } else {
       ++tally.failed;
-      log_plain("FAILED %s: %s", test.name, verdict);
+      log_plain("@test failed %s: %s", test.name, verdict);
     }
   }
 }

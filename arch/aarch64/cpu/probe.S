@@ -75,45 +75,4 @@ cpu_probe_execute_resume:
   .cfi_endproc
   .size   cpu_probe_execute, . - cpu_probe_execute
 
-// extern "C" uint64_t cpu_copy_bytes(void* to, const void* from, uint64_t size);
-// Eight bytes a step; a step that faults is repeated byte by byte, so that the count is exact.
-//   x0  to, then the answer
-//   x1  from
-//   x2  bytes left
-//   x3  bytes left after the step; x4 data
-  .type   cpu_copy_bytes, %function
-  .globl  cpu_copy_bytes
-cpu_copy_bytes:
-  .cfi_startproc
-1:
-  subs    x3, x2, #8
-  b.lo    4f
-2:
-  ldr     x4, [x1]
-3:
-  str     x4, [x0]
-  add     x1, x1, #8
-  add     x0, x0, #8
-  mov     x2, x3
-  b       1b
-4:
-  cbz     x2, 7f
-5:
-  ldrb    w4, [x1]
-6:
-  strb    w4, [x0]
-  add     x1, x1, #1
-  add     x0, x0, #1
-  sub     x2, x2, #1
-  b       4b
-7:
-  mov     x0, x2
-  ret
-  FIXUP   2b, 4b
-  FIXUP   3b, 4b
-  FIXUP   5b, 7b
-  FIXUP   6b, 7b
-  .cfi_endproc
-  .size   cpu_copy_bytes, . - cpu_copy_bytes
-
   .section .note.GNU-stack, "", %progbits

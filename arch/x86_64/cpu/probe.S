@@ -61,18 +61,4 @@ cpu_probe_execute_resume:
         .cfi_endproc
         .size   cpu_probe_execute, . - cpu_probe_execute
 
-//   extern "C" uint64_t cpu_copy_bytes(void* to, const void* from, uint64_t size);
-// in rdi to, rsi from, rdx size; out rax bytes left. REP MOVSB keeps its count exact in a fault.
-        .globl  cpu_copy_bytes
-        .type   cpu_copy_bytes, @function
-cpu_copy_bytes:
-        .cfi_startproc
-        movq    %rdx, %rcx
-1:      rep movsb
-2:      movq    %rcx, %rax
-        ret
-        .cfi_endproc
-        .size   cpu_copy_bytes, . - cpu_copy_bytes
-        FIXUP   1b, 2b
-
         .section .note.GNU-stack, "", @progbits

@@ -24,10 +24,8 @@ extern "C" bool cpu_probe_write(uint64_t address);  // writes back the byte it r
 extern "C" bool cpu_probe_execute(uint64_t address);
 extern "C" const char cpu_probe_execute_resume[];
 
-// Copies forwards until done or until a fault nothing resolves; returns how many bytes are left.
-extern "C" uint64_t cpu_copy_bytes(void* to, const void* from, uint64_t size);
-
-// Opens and closes kernel access to user pages (STAC/CLAC; PAN). Self-tests and usercopy only.
+// Opens and closes kernel access to user pages (STAC/CLAC; PAN). Self-tests only: everything else
+// goes through libusercopy, which opens its own window.
 void open_user_access();
 void close_user_access();
 
