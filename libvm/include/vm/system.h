@@ -34,9 +34,11 @@ class System {
   using Frames = FrameAllocator<Host>;
 
   System(Host& host, Mmu& mmu, Frames& frames, const Features& features)
-      : host_(host), mmu_(mmu), frames_(frames), features_(features),
-        epochs_(host, base::Span<EpochCpu>(epoch_cpus_), frames.records(),
-                {&frames, [](void* to, base::Pfn frame) { static_cast<Frames*>(to)->free(frame); }}),
+      : host_(host),
+        mmu_(mmu),
+        frames_(frames),
+        features_(features),
+        epochs_(host, base::Span<EpochCpu>(epoch_cpus_), frames.records(), {&frames, &reclaim}),
         tlb_(host, mmu, features) {}
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -77,6 +79,17 @@ class System {
   void retire_table(base::Pfn table) { epochs_.retire_frame(table); }
 
  private:
+  // What readers may have seen until now: a table that no entry names, or the reference that an
+  // object had to a page.
+  static void reclaim(void* to, base::Pfn frame) {
+    Frames& frames = *static_cast<Frames*>(to);
+    if (frames.records().of(frame).is_table()) {
+      frames.free(frame);
+    } else {
+      frames.drop(frame);
+    }
+  }
+
   Host& host_;
   Mmu& mmu_;
   Frames& frames_;

@@ -25,30 +25,38 @@ void MappingMap::stop() {
   BASE_CHECK(size_ == 0 && (root & 63) == 0, "mapping map stopped with mappings");
   pool_.retire(reinterpret_cast<MappingLeaf*>(root));
   root_.store<Order::relaxed>(0);
+  recent_ = {};
 }
 
 void MappingMap::descend(uint64_t page, Path& path) const {
-  const uint64_t root = root_.load<Order::relaxed>();
-  uint64_t node = root & ~uint64_t(63);
-  path.height = unsigned(root & 63);
-  for (unsigned level = path.height; level-- > 0;) {
-    auto* inner = reinterpret_cast<MappingInner*>(node);
-    path.inner[level] = inner;
-    path.index[level] = inner->search(page);
-    node = inner->children[path.index[level]].load<Order::relaxed>();
+  Path& recent = recent_;
+  if (page - recent.low >= recent.high - recent.low) {
+    const uint64_t root = root_.load<Order::relaxed>();
+    uint64_t node = root & ~uint64_t(63);
+    recent.height = unsigned(root & 63);
+    recent.low = 0;
+    recent.high = MappingLeaf::no_key;
+    for (unsigned level = recent.height; level-- > 0;) {
+      auto* inner = reinterpret_cast<MappingInner*>(node);
+      const unsigned index = inner->search(page);
+      recent.inner[level] = inner;
+      recent.index[level] = index;
+      recent.low = inner->key(index);
+      if (index + 1 < inner->size()) recent.high = inner->key(index + 1);
+      node = inner->children[index].load<Order::relaxed>();
+    }
+    recent.leaf = reinterpret_cast<MappingLeaf*>(node);
   }
-  path.leaf = reinterpret_cast<MappingLeaf*>(node);
+  path.low = recent.low;
+  path.high = recent.high;
+  path.height = recent.height;
+  path.leaf = recent.leaf;
+  for (unsigned level = 0; level < recent.height; ++level) {
+    path.inner[level] = recent.inner[level];
+    path.index[level] = recent.index[level];
+  }
   const unsigned place = path.leaf->search(page);
   path.place = path.leaf->key(place) <= page ? int(place) : -1;
-}
-
-uint64_t MappingMap::span_end(const Path& path) {
-  for (unsigned level = 0; level < path.height; ++level) {
-    if (path.index[level] + 1 < path.inner[level]->size()) {
-      return path.inner[level]->key(path.index[level] + 1);
-    }
-  }
-  return MappingLeaf::no_key;
 }
 
 uint64_t MappingMap::end_before(const MappingLeaf& leaf, int place) {
@@ -167,32 +175,33 @@ void MappingMap::insert_after(Path& path, const Mapping& mapping) {
   ++size_;
 }
 
-void MappingMap::insert(const Mapping& mapping) {
+MappingMap::Insertion MappingMap::insert_if_free(const Mapping& mapping) {
   Path path;
   descend(mapping.first_, path);
   MappingLeaf& leaf = *path.leaf;
   const unsigned next = unsigned(path.place + 1);
-  BASE_CHECK(path.place < 0 || leaf.end_of(unsigned(path.place)) <= mapping.first_,
-             "mapping inserted over another");
-  mapped_pages_ += mapping.end_ - mapping.first_;
-  const uint64_t limit = path.height == 0 ? MappingLeaf::no_key : span_end(path);
-  if (BASE_UNLIKELY(mapping.end_ > limit)) {
-    // The hole reaches into the next leaf's span: take it over.
-    Path there;
-    descend(limit, there);
-    BASE_CHECK(there.place < 0 && there.leaf->key(0) >= mapping.end_,
-               "mapping inserted over another");
-    move_separator(there, mapping.end_);
+  bool joins_before = false;
+  if (path.place >= 0) {
+    const uint64_t end = leaf.end_of(unsigned(path.place));
+    if (end > mapping.first_) return Insertion::occupied;
+    joins_before = end == mapping.first_ && leaf.get(unsigned(path.place)).continues_in(mapping);
   }
   bool joins_next = false;
-  if (next < leaf.size()) {
-    BASE_CHECK(leaf.key(next) >= mapping.end_, "mapping inserted over another");
-    joins_next = leaf.key(next) == mapping.end_ && mapping.continues_in(leaf.get(next));
-  } else if (leaf.next != nullptr) {
-    joins_next = leaf.next->key(0) == mapping.end_ && mapping.continues_in(leaf.next->get(0));
+  const MappingLeaf* next_leaf = next < leaf.size() ? &leaf : leaf.next;
+  if (next_leaf != nullptr) {
+    const unsigned next_place = next_leaf == &leaf ? next : 0;
+    const uint64_t key = next_leaf->key(next_place);
+    if (key < mapping.end_) return Insertion::occupied;
+    joins_next = key == mapping.end_ && mapping.continues_in(next_leaf->get(next_place));
   }
-  if (path.place >= 0 && leaf.end_of(unsigned(path.place)) == mapping.first_ &&
-      leaf.get(unsigned(path.place)).continues_in(mapping)) {
+  if (BASE_UNLIKELY(mapping.end_ > path.high)) {
+    // The hole reaches into the next leaf's span: take it over.
+    Path there;
+    descend(path.high, there);
+    move_separator(there, mapping.end_);
+  }
+  mapped_pages_ += mapping.end_ - mapping.first_;
+  if (joins_before) {
     {
       LeafEdit edit(leaf);
       leaf.set_end(unsigned(path.place), mapping.end_);
@@ -204,6 +213,7 @@ void MappingMap::insert(const Mapping& mapping) {
     if (joins_previous_leaf) merge_at(mapping.first());
   }
   if (joins_next) merge_at(mapping.end());
+  return Insertion::done;
 }
 
 void MappingMap::append(const Mapping& mapping) {

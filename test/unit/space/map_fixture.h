@@ -68,7 +68,7 @@ class Fixture {
   vm::Mapping make(uint64_t first, uint64_t end, uint32_t tag = 0, uint64_t object = 0) {
     vm::Mapping mapping(pages(first, end), read_write, read_write);
     mapping.set_tag(tag);
-    if (object != 0) mapping.set_object(object_number(object), PageCount(first + 1000));
+    if (object != 0) mapping.set_object(object_number(object), vm::ObjectPage(first + 1000));
     return mapping;
   }
   void insert(const vm::Mapping& mapping) {

@@ -17,7 +17,7 @@ void compare_everywhere(const Fixture& fixture, const FlatModel& model) {
     if (mapping.tag() != model.tag(at)) FAIL("tag of page " << at);
     const uint64_t object = model.object(at);
     if (mapping.object() != object_number(object)) FAIL("object of page " << at);
-    if (object != 0 && mapping.object_page_of(Vpn(at)) != PageCount(at + 1000)) {
+    if (object != 0 && mapping.object_page_of(Vpn(at)) != vm::ObjectPage(at + 1000)) {
       FAIL("object page of page " << at);
     }
   }
@@ -58,7 +58,7 @@ TEST_CASE("like neighbours join, unlike ones do not") {
   // Same object, but the pages of the object do not follow each other.
   fixture.insert(fixture.make(60, 70, 0, 5));
   vm::Mapping other = fixture.make(70, 80, 0, 5);
-  other.set_object(object_number(5), PageCount(0));
+  other.set_object(object_number(5), vm::ObjectPage(0));
   fixture.insert(other);
   CHECK(fixture.map.size() == 4);
   check_references(fixture);
@@ -72,11 +72,11 @@ TEST_CASE("removing the middle of a mapping leaves both ends with the right obje
   const base::Optional<vm::Mapping> piece = fixture.map.take_first(pages(120, 150));
   REQUIRE(piece.has_value());
   CHECK(piece->range() == pages(120, 150));
-  CHECK(piece->object_page() == PageCount(1120));
+  CHECK(piece->object_page() == vm::ObjectPage(1120));
   CHECK_FALSE(fixture.map.take_first(pages(120, 150)).has_value());
   CHECK(fixture.holder.counts[object_number(3)] == 3);
   fixture.release(*piece);
-  CHECK(fixture.map.find(Vpn(150)).mapping().object_page() == PageCount(1150));
+  CHECK(fixture.map.find(Vpn(150)).mapping().object_page() == vm::ObjectPage(1150));
   CHECK(fixture.map.find(Vpn(119)).mapping().range() == pages(100, 120));
   fixture.map.check();
 }

@@ -15,22 +15,24 @@
 #pragma once
 
 #include "vm/seam/machine.h"
+#include "vm/space/deferred_releases.h"
+#include "vm/space/fault_counter.h"
 #include "vm/space/mapping_map.h"
 #include "vm/space/requests.h"
+#include "vm/space/space_system.h"
+#include "vm/table/page_table.h"
 
 namespace vm {
 
-template <class M>
-class System;
-
 template <Machine M>
-class AddressSpace final : private ObjectHolder {
+class AddressSpace final : private ObjectHolder, public ObjectMapper {
  public:
-  explicit AddressSpace(System<M>& system);
+  explicit AddressSpace(SpaceSystem<M>& system)
+      : system_(system), table_(system.machine()), map_(*this) {}
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
   // Never created, or destroyed (checked).
-  ~AddressSpace();
+  ~AddressSpace() { BASE_CHECK(!created_, "AddressSpace not destroyed"); }
 
   // ---- Life ------------------------------------------------------------------------------------
 
@@ -68,18 +70,6 @@ class AddressSpace final : private ObjectHolder {
   // limit_exceeded; the child is empty then.
   [[nodiscard]] base::Status clone_into(AddressSpace& child);
 
-  // Maps pages of `lender` here, without copying, lazily. Rights only shrink. The lender's later
-  // unmap makes the borrowed pages Refusal::bus; its protect does not reach them.
-  // Errors: invalid_argument (self), would_deadlock (a cycle of borrows), not_mapped (a hole in the
-  // source), access_denied, and those of map().
-  [[nodiscard]] base::Result<base::VpnRange> borrow(AddressSpace& lender,
-                                                    const BorrowRequest& request);
-
-  // Moves mappings with their contents from `giver` to here. Errors: as borrow(), as map() and
-  // busy (pinned or sealed).
-  [[nodiscard]] base::Result<base::VpnRange> transfer(AddressSpace& giver,
-                                                      const TransferRequest& request);
-
   // ---- Faults ----------------------------------------------------------------------------------
 
   // Makes the access possible. Resolved: retry the instruction. Wait: the object's pager owes the
@@ -104,10 +94,11 @@ class AddressSpace final : private ObjectHolder {
   // Every present mapping and, if `future` is not none, every later one.
   [[nodiscard]] base::Status lock_all(Locking present, Locking future);
 
-  // Writes back dirty pages of shared Paged objects. wait: returns would_block with what to wait
-  // for in the objects; call again. Errors: not_mapped (a hole: the rest has been synced), busy,
-  // io.
-  [[nodiscard]] base::Status sync(base::VpnRange range, SyncMode mode);
+  // Writes back dirty pages of shared objects: msync. wait: go on with the same `progress` when the
+  // token's wait is over; start and invalidate never wait. failed: not_mapped (holes; everything
+  // else has been done), busy (invalidate: part of the range is locked), io, dead (what could be
+  // written has been).
+  [[nodiscard]] SyncOutcome sync(SyncProgress& progress, SyncMode mode);
 
   // ---- Looking ---------------------------------------------------------------------------------
 
@@ -127,28 +118,159 @@ class AddressSpace final : private ObjectHolder {
 
   // ---- CPUs ------------------------------------------------------------------------------------
 
-  // The current CPU runs this space from now on (instead of `previous`, if that is not nullptr).
-  void activate(AddressSpace* previous);
-  // The current CPU runs no space (the host's own root is active).
+  // The current CPU runs this space from now on, instead of what it ran.
+  void activate();
+  // The current CPU runs no space from now on.
   void deactivate();
 
   // ---- For tests and people --------------------------------------------------------------------
 
   // Panics with the invariant that does not hold. Nothing else may run on the space meanwhile.
   void check();
-  // print(const char* text) gets one line a mapping, then the table's summary.
+  // print(const Mapping&) for each mapping; PageTable::dump() has the entries.
   template <class Print>
   void dump(Print&& print);
 
-  [[nodiscard]] System<M>& system() { return system_; }
+  [[nodiscard]] SpaceSystem<M>& system() { return system_; }
+  [[nodiscard]] PageTable<M>& table() { return table_; }
+
+  // ---- ObjectMapper: called by objects, without a lock held
+  // --------------------------------------
+
+  void drop_pages(MemoryObject& object, ObjectRange pages) override;
+  void clean_pages(MemoryObject& object, ObjectRange pages) override;
 
  private:
-  void retain(MemoryObject& object) override;
-  void release_not_last(MemoryObject& object) override;
+  using Format = typename M::Format;
+  using Host = typename M::Host;
+  using Lock = typename Host::Lock;
+  using Batch = TlbBatch<M>;
+  using Reserve = Reservation<Host>;
+  class Operation;
+  struct FaultState;
+  struct Neighbours;
 
-  System<M>& system_;
-  typename M::Host::Lock lock_;
+  void retain(MemoryObject& object) override { object.retain(); }
+  void release_not_last(MemoryObject& object) override { object.release_not_last(); }
+
+  [[nodiscard]] System<M>& machine() { return system_.machine(); }
+  [[nodiscard]] base::VpnRange user_pages() { return Format::user_pages(machine().features()); }
+
+  // space_layout.h
+  [[nodiscard]] base::Status supply_nodes(unsigned insertions) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status supply_nodes_for_append(size_t mappings) BASE_REQUIRES(lock_);
+  void tidy_nodes() BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status check_request(const MapRequest& request);
+  [[nodiscard]] base::Result<base::VpnRange> place(const Placement& placement,
+                                                   base::PageCount count) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status check_limits(base::PageCount mapped, base::PageCount committed,
+                                          base::PageCount locked, unsigned mappings)
+      BASE_REQUIRES(lock_);
+  // What `range` holds now, for replacing or removing it.
+  struct Contents {
+    base::PageCount mapped;
+    base::PageCount committed;
+    base::PageCount locked;
+    uint64_t mappings = 0;
+    uint64_t objects = 0;  // mappings with one
+    bool sealed = false;
+    bool whole = true;  // no holes
+  };
+  [[nodiscard]] Contents contents(base::VpnRange range) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Result<base::VpnRange> map_locked(Operation& operation,
+                                                        const Mapping& prototype,
+                                                        const Placement& placement)
+      BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status unmap_locked(Operation& operation, base::VpnRange range)
+      BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Result<Reserve> prepare_removal(Operation& operation, base::VpnRange range,
+                                                      const Contents& now) BASE_REQUIRES(lock_);
+  void remove_prepared(Operation& operation, base::VpnRange range, Reserve& reserve)
+      BASE_REQUIRES(lock_);
+  void insert_mapping(const Mapping& mapping) BASE_REQUIRES(lock_);
+  void account_removed(const Mapping& piece) BASE_REQUIRES(lock_);
+  void trim_around(base::VpnRange range, Batch& batch) BASE_REQUIRES(lock_);
+  [[nodiscard]] static base::Access table_access(const Mapping& mapping);
+  // Splits at the ends of `range`, lets `change(Mapping&)` alter each mapping in it, joins what is
+  // alike. Prepared: supply_nodes(2).
+  template <class Change>
+  void change_mappings(base::VpnRange range, Change&& change) BASE_REQUIRES(lock_);
+
+  // space_clone.h
+  [[nodiscard]] base::Status clone_locked(AddressSpace& child);
+  [[nodiscard]] base::Status drop_inherited(base::VpnRange range,
+                                            const base::Atomic<uint32_t>& large);
+  void empty_unused() BASE_REQUIRES(lock_);
+
+  // space_remap.h
+  [[nodiscard]] base::Result<base::VpnRange> remap_locked(Operation& operation,
+                                                          const RemapRequest& request,
+                                                          const Mapping& mapping)
+      BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Result<base::VpnRange> move_mapping(Operation& operation,
+                                                          const RemapRequest& request,
+                                                          const Mapping& mapping)
+      BASE_REQUIRES(lock_);
+
+  // space_advise.h
+  template <class Allowed, class Change>
+  [[nodiscard]] base::Status set_attributes(base::VpnRange range, Allowed&& allowed,
+                                            Change&& change) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status drop_contents(base::VpnRange range, Advice advice);
+  template <class Act>
+  [[nodiscard]] base::Status for_each_object(base::VpnRange range, Act&& act);
+  [[nodiscard]] base::Status discard(base::VpnRange range);
+  [[nodiscard]] base::Status will_need(base::VpnRange range);
+  void set_locking(base::VpnRange range, Locking locking) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Status bring_in(base::VpnRange range);
+  void note_dirty(const Found& found);
+  void drop_object_pages(base::VpnRange range, Batch& batch) BASE_REQUIRES(lock_);
+  template <class Act>
+  void for_each_mapping_of(MemoryObject& object, ObjectRange pages, Act&& act) BASE_REQUIRES(lock_);
+
+  // space_look.h
+  [[nodiscard]] PageState state_of(base::Vpn page, const Mapping& mapping, const Found& found);
+  void check_entries() BASE_REQUIRES(lock_);
+
+  // space_fault.h
+  [[nodiscard]] FaultOutcome refuse(Refusal refusal);
+  [[nodiscard]] FaultOutcome fault_in_hole(const FaultRequest& request, bool& again);
+  void serve_private(FaultState& state, LockedTable<M>& table);
+  void serve_object(FaultState& state, LockedTable<M>& table, const PageAnswer& answer);
+  void copy_on_write(FaultState& state, LockedTable<M>& table, const Entry& entry);
+  void upgrade(FaultState& state, LockedTable<M>& table, const Entry& entry);
+  void find_neighbours(const FaultState& state, Neighbours& neighbours);
+  void map_neighbours(FaultState& state, LockedTable<M>& table, Neighbours& neighbours);
+  void drop_neighbours(Neighbours& neighbours);
+  [[nodiscard]] bool try_large(FaultState& state);
+  void copy_page(base::Pfn to, base::Pfn from);
+  void count(FaultKind kind, uint64_t by = 1) {
+    counters_.add(machine().host().current_cpu(), kind, by);
+  }
+
+  SpaceSystem<M>& system_;
+  PageTable<M> table_;
+  Gate gate_;  // faults pass it
+  alignas(64) mutable Lock lock_;
   MappingMap map_;
+  SpaceOptions options_;
+  base::PageCount committed_ BASE_GUARDED_BY(lock_);
+  base::PageCount locked_ BASE_GUARDED_BY(lock_);
+  base::PageCount peak_mapped_ BASE_GUARDED_BY(lock_);
+  uint64_t object_mappings_ BASE_GUARDED_BY(lock_) = 0;  // at least as many as there are
+  Locking future_locking_ BASE_GUARDED_BY(lock_) = Locking::none;
+  base::Atomic<uint32_t> large_leaves_{0};  // there may be some
+  bool created_ = false;
+  FaultCount counters_;
 };
 
 }  // namespace vm
+
+#include "vm/space/space_operation.h"
+
+#include "vm/space/space_advise.h"
+#include "vm/space/space_clone.h"
+#include "vm/space/space_fault.h"
+#include "vm/space/space_layout.h"
+#include "vm/space/space_look.h"
+#include "vm/space/space_remap.h"

@@ -10,10 +10,9 @@
 #include "base/address.h"
 #include "base/bits.h"
 #include "base/page_range.h"
+#include "vm/object/memory_object.h"
 
 namespace vm {
-
-class MemoryObject;
 
 // Whether writes reach the object (shared) or a copy of its pages (private).
 enum class Sharing : uint8_t { private_copy, shared };
@@ -71,12 +70,14 @@ class Mapping {
   // nullptr: zero-fill memory. A mapping in a map holds one reference.
   [[nodiscard]] MemoryObject* object() const { return reinterpret_cast<MemoryObject*>(object_); }
   // The page of the object behind first().
-  [[nodiscard]] constexpr base::PageCount object_page() const {
-    return base::PageCount(object_page_);
-  }
+  [[nodiscard]] constexpr ObjectPage object_page() const { return ObjectPage(object_page_); }
   // The page of the object behind `page`, which is in range().
-  [[nodiscard]] constexpr base::PageCount object_page_of(base::Vpn page) const {
-    return base::PageCount(object_page_ + (page.raw() - first_));
+  [[nodiscard]] constexpr ObjectPage object_page_of(base::Vpn page) const {
+    return ObjectPage(object_page_ + (page.raw() - first_));
+  }
+  // The pages of the object behind `range`, which lies within this one.
+  [[nodiscard]] constexpr ObjectRange object_range_of(base::VpnRange range) const {
+    return ObjectRange::of(object_page_of(range.first()), range.count());
   }
 
   constexpr Mapping& set_access(base::Access access) { return put(0, 4, access.raw()); }
@@ -91,7 +92,7 @@ class Mapping {
   constexpr Mapping& clear_charged() { return put(18, 1, 0); }
   constexpr Mapping& set_sealed() { return put(19, 1, 1); }
   constexpr Mapping& set_tag(uint32_t tag) { return put(32, 32, tag); }
-  Mapping& set_object(MemoryObject* object, base::PageCount first_page) {
+  Mapping& set_object(MemoryObject* object, ObjectPage first_page) {
     object_ = reinterpret_cast<uint64_t>(object);
     object_page_ = object == nullptr ? 0 : first_page.raw();
     return *this;

@@ -122,9 +122,15 @@ class MappingMap {
 
   // Adds a mapping where nothing is, joining it with neighbours that continue it; takes over the
   // caller's reference to its object. Prepared: 1 insertion.
-  void insert(const Mapping& mapping);
+  void insert(const Mapping& mapping) {
+    BASE_CHECK(insert_if_free(mapping) == Insertion::done, "mapping inserted over another");
+  }
+  enum class Insertion : uint8_t { done, occupied };
+  // The same; occupied: something overlaps it, nothing has changed.
+  [[nodiscard]] Insertion insert_if_free(const Mapping& mapping);
   // Removes the first piece that lies in `range` and returns it with a reference to its object;
-  // nothing when none is left. Prepared: 1 insertion for all pieces of one range.
+  // nothing when none is left (so none is left after a piece that ends with the range). Prepared: 1
+  // insertion for all pieces of one range.
   [[nodiscard]] base::Optional<Mapping> take_first(base::VpnRange range);
   // Makes `page` a boundary between mappings if it is inside one. Prepared: 1 insertion.
   void split_at(base::Vpn page);
@@ -159,6 +165,8 @@ class MappingMap {
 
   // The way to a leaf. place: the last entry whose key is <= the page sought, -1 when none.
   struct Path {
+    uint64_t low;  // the leaf's span: every key in it is in [low, high)
+    uint64_t high;
     unsigned height;
     MappingInner* inner[max_height];
     unsigned index[max_height];
@@ -191,8 +199,6 @@ class MappingMap {
 
   void descend(uint64_t page, Path& path) const;
   [[nodiscard]] const MappingLeaf* last_leaf() const;
-  // Where the span of path.leaf ends: every key in it is below.
-  [[nodiscard]] static uint64_t span_end(const Path& path);
   // The end of the mapping at `place`, or when that is -1 of the one before the leaf; 0: none.
   [[nodiscard]] static uint64_t end_before(const MappingLeaf& leaf, int place);
   static void raise_gap(const Path& path, uint64_t gap);
@@ -231,6 +237,14 @@ class MappingMap {
   uint64_t mapped_pages_ = 0;
   unsigned full_inners_ = 0;  // inner nodes with fewer than 2 free places
   MappingNodePool pool_;
+  // Where the writer was last; high is 0 once the structure has changed.
+  mutable Path recent_{};
 };
+
+// Between a change of the mapping map and the change of the tables that follows it: a fault that
+// does not see the first is seen by the second.
+inline void publish_mappings() {
+  base::fence<base::Order::sequential>();
+}
 
 }  // namespace vm

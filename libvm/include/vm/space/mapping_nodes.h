@@ -166,7 +166,7 @@ class MappingNodePool {
   // How many pages are missing for `leaves` leaves and `inners` inner nodes to be at hand.
   [[nodiscard]] unsigned pages_short(unsigned leaves, unsigned inners) const;
   void add_page(Page page);
-  // A page with no node in use, at most one kept back when `keep_one`.
+  // A page with no node in use.
   [[nodiscard]] base::Optional<Page> take_free_page();
 
   // Panics when none was reserved.
@@ -186,6 +186,8 @@ class MappingNodePool {
   [[nodiscard]] unsigned leaves_in_use() const { return leaves_in_use_; }
   [[nodiscard]] unsigned inners_in_use() const { return inners_in_use_; }
   [[nodiscard]] unsigned pages() const { return pages_; }
+  // Pages that take_free_page() would return.
+  [[nodiscard]] unsigned empty_pages() const { return empty_pages_; }
 
  private:
   struct PageHeader {

@@ -6,6 +6,7 @@
 #include "base/access.h"
 #include "base/address.h"
 #include "base/page_range.h"
+#include "vm/object/memory_object.h"
 #include "vm/space/mapping.h"
 
 namespace vm {
@@ -64,7 +65,7 @@ struct MapRequest {
   // nullptr and private: zero-fill. nullptr and shared is Error::invalid_argument: make a
   // SharedAnonymous. The mapping takes a reference of its own.
   MemoryObject* object = nullptr;
-  base::PageCount object_page{0};
+  ObjectPage object_page;
   Placement placement;
   Inherit inherit = Inherit::copy;
   HugePages huge_pages = HugePages::by_policy;
@@ -141,38 +142,76 @@ enum class Refusal : uint8_t {
   out_of_memory,  // no frame, or a limit
 };
 
-// Names the page that a faulter waits for. Opaque to everybody but the object that made it; holds
-// a reference to the object until it is given to AddressSpace::finish_wait or abandoned.
+// What a faulter waits for: a page that the object's pager owes. Keeps the object alive; how to
+// wait is between the embedder and the object's maker.
 struct WaitToken {
-  MemoryObject* object = nullptr;
-  uint64_t page = 0;    // of the object
-  uint64_t ticket = 0;  // which request
+  ObjectRef object;
+  PageWait wait;
+};
+
+// Where a sync() has got to; made with the range, kept by the caller from call to call.
+struct SyncProgress {
+  explicit SyncProgress(base::VpnRange pages) : range(pages), at(pages.first()) {}
+  const base::VpnRange range;
+  base::Vpn at;
+  MemoryObject* object = nullptr;  // never followed, only compared
+  SyncRun run{ObjectRange()};
+  base::Error error = base::Error::not_mapped;
+  bool met_hole = false;
+};
+
+class SyncOutcome {
+ public:
+  enum class Kind : uint8_t { done, wait, failed };
+
+  [[nodiscard]] static SyncOutcome done() { return {}; }
+  [[nodiscard]] static SyncOutcome failed(base::Error error) {
+    SyncOutcome outcome;
+    outcome.kind_ = Kind::failed;
+    outcome.error_ = error;
+    return outcome;
+  }
+  [[nodiscard]] static SyncOutcome wait(WaitToken token) {
+    SyncOutcome outcome;
+    outcome.kind_ = Kind::wait;
+    outcome.token_ = base::move(token);
+    return outcome;
+  }
+  [[nodiscard]] Kind kind() const { return kind_; }
+  // Only if kind() says so.
+  [[nodiscard]] base::Error error() const { return error_; }
+  [[nodiscard]] WaitToken& token() { return token_; }
+
+ private:
+  Kind kind_ = Kind::done;
+  base::Error error_ = base::Error::io;
+  WaitToken token_;
 };
 
 class FaultOutcome {
  public:
   enum class Kind : uint8_t { resolved, wait, refused };
 
-  static constexpr FaultOutcome resolved() { return {}; }
-  static constexpr FaultOutcome refused(Refusal refusal) {
+  [[nodiscard]] static FaultOutcome resolved() { return {}; }
+  [[nodiscard]] static FaultOutcome refused(Refusal refusal) {
     FaultOutcome outcome;
     outcome.kind_ = Kind::refused;
     outcome.refusal_ = refusal;
     return outcome;
   }
-  static constexpr FaultOutcome wait(WaitToken token) {
+  [[nodiscard]] static FaultOutcome wait(WaitToken token) {
     FaultOutcome outcome;
     outcome.kind_ = Kind::wait;
-    outcome.token_ = token;
+    outcome.token_ = base::move(token);
     return outcome;
   }
 
-  [[nodiscard]] constexpr Kind kind() const { return kind_; }
-  [[nodiscard]] constexpr bool is_resolved() const { return kind_ == Kind::resolved; }
-  [[nodiscard]] constexpr bool must_wait() const { return kind_ == Kind::wait; }
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] bool is_resolved() const { return kind_ == Kind::resolved; }
+  [[nodiscard]] bool must_wait() const { return kind_ == Kind::wait; }
   // Only if kind() says so.
-  [[nodiscard]] constexpr Refusal refusal() const { return refusal_; }
-  [[nodiscard]] constexpr const WaitToken& token() const { return token_; }
+  [[nodiscard]] Refusal refusal() const { return refusal_; }
+  [[nodiscard]] WaitToken& token() { return token_; }
 
  private:
   Kind kind_ = Kind::resolved;

@@ -1,0 +1,490 @@
+// AddressSpace: faults. Part of address_space.h.
+//
+// A fault reads the mapping (no lock), asks the object for the page if there is one (the object's
+// lock), makes the path private and locks one table, looks again whether the mapping still says so,
+// and changes one entry. Whatever it found changed sends it back to the start. The gate keeps it
+// out while the space is cloned, or while an object takes pages away.
+#pragma once
+
+#include "vm/space/address_space.h"
+
+namespace vm {
+
+template <Machine M>
+struct AddressSpace<M>::FaultState {
+  // What the table work came to.
+  enum class Result : uint8_t { done, again, split };
+
+  FaultState(const MappingMap::Reading& found, base::Vpn faulting, bool writes, Batch& tlb)
+      : reading(found), mapping(found.mapping()), page(faulting), write(writes), batch(tlb) {}
+
+  const MappingMap::Reading& reading;
+  const Mapping& mapping;
+  base::Vpn page;
+  bool write;
+  Batch& batch;
+  Result result = Result::done;
+  base::Error error = base::Error::invalid_argument;  // of serve_*, if failed
+  bool failed = false;
+};
+
+// Resident pages of the object near a fault, each with a reference.
+template <Machine M>
+struct AddressSpace<M>::Neighbours {
+  static constexpr unsigned capacity = 32;
+  struct Item {
+    base::Vpn page;
+    base::Pfn frame;
+    base::Access most;
+    base::MemoryType type;
+  };
+  unsigned count = 0;
+  Item items[capacity];
+};
+
+template <Machine M>
+FaultOutcome AddressSpace<M>::refuse(Refusal refusal) {
+  count(FaultKind::refused);
+  return FaultOutcome::refused(refusal);
+}
+
+template <Machine M>
+void AddressSpace<M>::copy_page(base::Pfn to, base::Pfn from) {
+  __builtin_memcpy(machine().host().window(to), machine().host().window(from), base::page_size);
+}
+
+template <Machine M>
+FaultOutcome AddressSpace<M>::fault(const FaultRequest& request) {
+  using Result = typename FaultState::Result;
+  const base::Vpn page = request.address.page();
+  const bool write = request.access.can_write();
+  if (BASE_UNLIKELY(!user_pages().contains(page))) return refuse(Refusal::unmapped);
+  while (true) {
+    bool again = false;
+    {
+      typename Epochs<Host>::Section section(system_.epochs(), gate_);
+      const MappingMap::Reading reading = map_.find(page);
+      if (BASE_LIKELY(reading.found())) {
+        const Mapping& mapping = reading.mapping();
+        if (BASE_UNLIKELY(!mapping.access().has(request.access.without(base::Right::user)))) {
+          return refuse(Refusal::access);
+        }
+        Batch batch = table_.batch();
+        FaultState state(reading, page, write, batch);
+        base::Status status;
+        if (BASE_LIKELY(mapping.object() == nullptr)) {
+          if (BASE_UNLIKELY(mapping.huge_pages() != HugePages::never) && try_large(state)) {
+            return FaultOutcome::resolved();
+          }
+          status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
+            serve_private(state, table);
+            return base::Status();
+          });
+        } else {
+          PageAnswer answer = PageAnswer::absent();
+          const Found there = table_.lookup(page);
+          // A private copy, or a page that only lacks rights, needs no asking.
+          const bool ask = there.entry.kind != EntryKind::leaf ||
+                           (write && mapping.is_shared() && !there.entry.access.can_write());
+          if (ask) {
+            const PageUse use = write && mapping.is_shared() ? PageUse::write : PageUse::read;
+            answer = mapping.object()->page(mapping.object_page_of(page), use);
+            if (answer.kind() == PageAnswer::Kind::wait) {
+              count(FaultKind::waited);
+              return FaultOutcome::wait({ObjectRef::share(*mapping.object()), answer.wait()});
+            }
+            if (answer.kind() == PageAnswer::Kind::refused) {
+              return refuse(answer.error() == base::Error::out_of_memory   ? Refusal::out_of_memory
+                            : answer.error() == base::Error::access_denied ? Refusal::access
+                                                                           : Refusal::bus);
+            }
+          }
+          Neighbours neighbours;
+          if (answer.is_page() && !(write && !mapping.is_shared()) &&
+              mapping.pattern() != Pattern::random) {
+            find_neighbours(state, neighbours);
+          }
+          status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
+            serve_object(state, table, answer);
+            if (state.result == Result::done) map_neighbours(state, table, neighbours);
+            return base::Status();
+          });
+          if (!status.ok() && answer.is_page()) machine().drop_frame(answer.frame());
+          drop_neighbours(neighbours);
+        }
+        if (state.result == Result::split) {
+          status = table_.split(page, batch);
+          state.result = Result::again;
+        }
+        batch.settle();
+        if (BASE_UNLIKELY(!status.ok() || state.failed)) return refuse(Refusal::out_of_memory);
+        if (BASE_LIKELY(state.result == Result::done)) return FaultOutcome::resolved();
+        again = true;
+      }
+    }
+    if (!again) {
+      FaultOutcome outcome = fault_in_hole(request, again);
+      if (!again) return outcome;
+    }
+  }
+}
+
+// Nothing is mapped at the page, as far as a reader can see. A writer may be replacing a mapping
+// there, so the answer is made under the lock; and a stack above may grow.
+template <Machine M>
+FaultOutcome AddressSpace<M>::fault_in_hole(const FaultRequest& request, bool& again) {
+  const base::Vpn page = request.address.page();
+  Operation operation(*this);
+  if (map_.find(page).found()) {
+    again = true;
+    return FaultOutcome::resolved();
+  }
+  const base::Optional<Mapping> above = map_.at_or_after(page);
+  if (!above || !above->grows_down() || page < options_.usable.first() || above->sealed()) {
+    return refuse(Refusal::unmapped);
+  }
+  const base::PageCount growth = above->first() - page;
+  const base::Optional<Mapping> below = map_.at_or_before(page);
+  if (below && below->end() + options_.stack_guard > page && !below->grows_down() &&
+      below->access() != base::Access::none()) {
+    return refuse(Refusal::unmapped);
+  }
+  const base::PageCount none;
+  if (above->end() - page > options_.limits.stack ||
+      !check_limits(growth, above->charged() ? growth : none,
+                    above->locking() != Locking::none ? growth : none, 0)
+           .ok()) {
+    return refuse(Refusal::unmapped);
+  }
+  if (above->charged()) committed_ += growth;
+  if (above->locking() != Locking::none) locked_ += growth;
+  map_.extend_down(above->first(), page);
+  if (peak_mapped_ < map_.pages()) peak_mapped_ = map_.pages();
+  again = true;
+  return FaultOutcome::resolved();
+}
+
+// ---- Under the lock of one table
+
+// Zero-fill memory.
+template <Machine M>
+void AddressSpace<M>::serve_private(FaultState& state, LockedTable<M>& table) {
+  base::fence<base::Order::sequential>();  // pairs with publish_mappings()
+  if (BASE_UNLIKELY(!state.reading.unchanged())) {
+    state.result = FaultState::Result::again;
+    return;
+  }
+  const Entry entry = table.get(state.page);
+  const Features& features = machine().features();
+  if (entry.kind == EntryKind::absent) {
+    const base::Access access = state.mapping.access().with(base::Right::user);
+    Entry leaf;
+    if (state.write) {
+      base::Result<base::Pfn> frame = machine().frames().allocate(vm::Contents::zero);
+      if (BASE_UNLIKELY(!frame.ok())) {
+        state.failed = true;
+        return;
+      }
+      machine().records().of(frame.value()).set_state(FrameState::private_page);
+      leaf = Entry::leaf_of(frame.value(), Format::granted(access, features));
+      leaf.dirty = true;
+      count(FaultKind::fresh);
+    } else {
+      leaf = Entry::leaf_of(system_.zero_frame(),
+                            Format::granted(access.without(base::Right::write), features));
+      count(FaultKind::zero);
+    }
+    leaf.accessed = true;
+    table.install(state.page, leaf);
+    return;
+  }
+  if (entry.kind != EntryKind::leaf) {
+    // Swapped out: nobody makes such entries yet.
+    state.failed = true;
+    return;
+  }
+  if (state.write && !entry.access.can_write()) {
+    copy_on_write(state, table, entry);
+  } else {
+    upgrade(state, table, entry);
+  }
+}
+
+// The entry is a leaf whose rights cover the write, or no write is asked: rights that the mapping
+// gained and the table has not heard of, and the bits that some CPUs leave to us.
+template <Machine M>
+void AddressSpace<M>::upgrade(FaultState& state, LockedTable<M>& table, const Entry& entry) {
+  base::Access access = state.mapping.access().with(base::Right::user);
+  if (!entry.access.can_write()) access = access.without(base::Right::write);
+  access = Format::granted(access, machine().features());
+  if (entry.access == access && entry.accessed && (entry.dirty || !state.write)) {
+    count(FaultKind::spurious);
+    // Where the hardware keeps a translation that faulted, it has to go.
+    if constexpr (TlbDirectory<M>::broadcasts) {
+      state.batch.forget(table.entry_pages(state.page), Invalidate::leaf);
+    }
+    return;
+  }
+  table.change(state.page, state.batch, [&](const Entry& now) {
+    Entry next = now;
+    next.access = access;
+    next.accessed = true;
+    if (state.write) next.dirty = true;
+    return next;
+  });
+  count(FaultKind::reused);
+}
+
+// A write to a leaf that does not allow it, in memory that is private to the space.
+template <Machine M>
+void AddressSpace<M>::copy_on_write(FaultState& state, LockedTable<M>& table, const Entry& entry) {
+  const Features& features = machine().features();
+  const base::Access access =
+      Format::granted(state.mapping.access().with(base::Right::user), features);
+  const base::Pfn from = entry.frame + (state.page - table.entry_pages(state.page).first());
+  FrameRecord* record = machine().counted(entry.frame);
+  if (record != nullptr && record->state() == FrameState::private_page && record->is_exclusive() &&
+      !has_flag(entry, LeafFlag::shared)) {
+    table.change(state.page, state.batch, [&](const Entry& now) {
+      Entry next = now;
+      next.access = access;
+      next.accessed = next.dirty = true;
+      return next;
+    });
+    count(FaultKind::reused);
+    return;
+  }
+  if (table.level() > 1) {
+    state.result = FaultState::Result::split;
+    return;
+  }
+  const bool from_zero = from == system_.zero_frame();
+  base::Result<base::Pfn> frame =
+      machine().frames().allocate(from_zero ? vm::Contents::zero : vm::Contents::unknown);
+  if (BASE_UNLIKELY(!frame.ok())) {
+    state.failed = true;
+    return;
+  }
+  if (!from_zero) copy_page(frame.value(), from);
+  machine().records().of(frame.value()).set_state(FrameState::private_page);
+  Entry leaf = Entry::leaf_of(frame.value(), access);
+  leaf.accessed = leaf.dirty = true;
+  table.change(state.page, state.batch, [&](const Entry&) { return leaf; });
+  count(from_zero ? FaultKind::fresh : FaultKind::copied);
+}
+
+// A page of an object. `answer` is its page with a reference, which the entry takes over or which
+// is dropped here; or absent, when an entry was there before the lock was taken.
+template <Machine M>
+void AddressSpace<M>::serve_object(FaultState& state, LockedTable<M>& table,
+                                   const PageAnswer& answer) {
+  base::fence<base::Order::sequential>();
+  const auto drop_answer = [&] {
+    if (answer.is_page()) machine().drop_frame(answer.frame());
+  };
+  if (BASE_UNLIKELY(!state.reading.unchanged())) {
+    drop_answer();
+    state.result = FaultState::Result::again;
+    return;
+  }
+  const Mapping& mapping = state.mapping;
+  const Features& features = machine().features();
+  const Entry entry = table.get(state.page);
+  if (entry.kind == EntryKind::leaf) {
+    if (!mapping.is_shared()) {
+      drop_answer();
+      if (state.write && !entry.access.can_write()) {
+        copy_on_write(state, table, entry);
+      } else {
+        upgrade(state, table, entry);
+      }
+      return;
+    }
+    if (state.write && !entry.access.can_write()) {
+      if (!answer.is_page()) {
+        state.result = FaultState::Result::again;
+        return;
+      }
+      base::Access access = mapping.access().with(base::Right::user);
+      access = Format::granted(access.intersect(answer.most().with(base::Right::user)), features);
+      if (entry.frame == answer.frame()) {
+        drop_answer();  // the entry has a reference already
+        table.change(state.page, state.batch, [&](const Entry& now) {
+          Entry next = now;
+          next.access = access;
+          next.accessed = next.dirty = true;
+          return next;
+        });
+      } else {
+        Entry leaf = entry;
+        leaf.frame = answer.frame();
+        leaf.access = access;
+        leaf.accessed = leaf.dirty = true;
+        table.change(state.page, state.batch, [&](const Entry&) { return leaf; });
+      }
+      count(FaultKind::object);
+      return;
+    }
+    drop_answer();
+    upgrade(state, table, entry);
+    return;
+  }
+  if (!answer.is_page()) {
+    state.result = FaultState::Result::again;
+    return;
+  }
+  base::Access access = mapping.access().with(base::Right::user);
+  if (!mapping.is_shared() && state.write) {
+    base::Result<base::Pfn> frame = machine().frames().allocate();
+    if (frame.ok()) {
+      copy_page(frame.value(), answer.frame());
+      machine().records().of(frame.value()).set_state(FrameState::private_page);
+      Entry leaf = Entry::leaf_of(frame.value(), Format::granted(access, features));
+      leaf.accessed = leaf.dirty = true;
+      table.install(state.page, leaf);
+      count(FaultKind::copied);
+    } else {
+      state.failed = true;
+    }
+    drop_answer();
+    return;
+  }
+  access = access.intersect(answer.most().with(base::Right::user));
+  const bool keep_unwritable =
+      !mapping.is_shared() || (!state.write && mapping.object()->tracks_writes());
+  if (keep_unwritable) access = access.without(base::Right::write);
+  Entry leaf = Entry::leaf_of(answer.frame(), Format::granted(access, features));
+  leaf.memory_type = answer.memory_type();
+  leaf.accessed = true;
+  leaf.dirty = state.write;
+  if (mapping.is_shared()) leaf.software = uint8_t(LeafFlag::shared);
+  table.install(state.page, leaf);
+  count(FaultKind::object);
+}
+
+// Pages around the faulting one that the object has at hand, in the same table and mapping:
+// aligned windows, as a sequential or a nearby access will want them next.
+template <Machine M>
+void AddressSpace<M>::find_neighbours(const FaultState& state, Neighbours& neighbours) {
+  const Mapping& mapping = state.mapping;
+  const uint64_t window =
+      mapping.pattern() == Pattern::sequential ? Neighbours::capacity : Neighbours::capacity / 2;
+  const base::Vpn start(base::align_down(state.page.raw(), window));
+  const base::VpnRange around =
+      base::VpnRange::of(start, base::PageCount(window)).intersect(mapping.range());
+  for (base::Vpn page = around.first(); page < around.end(); page += base::PageCount(1)) {
+    if (page == state.page) continue;
+    const PageAnswer answer = mapping.object()->resident(mapping.object_page_of(page));
+    if (!answer.is_page()) continue;
+    neighbours.items[neighbours.count++] = {page, answer.frame(), answer.most(),
+                                            answer.memory_type()};
+  }
+}
+
+template <Machine M>
+void AddressSpace<M>::map_neighbours(FaultState& state, LockedTable<M>& table,
+                                     Neighbours& neighbours) {
+  const Mapping& mapping = state.mapping;
+  base::Access access = mapping.access().with(base::Right::user);
+  if (!mapping.is_shared() || mapping.object()->tracks_writes()) {
+    access = access.without(base::Right::write);
+  }
+  unsigned left = 0;
+  for (unsigned i = 0; i < neighbours.count; ++i) {
+    const typename Neighbours::Item& item = neighbours.items[i];
+    if (!table.pages().contains(item.page) || table.level() != 1 ||
+        table.get(item.page).kind != EntryKind::absent) {
+      neighbours.items[left++] = item;
+      continue;
+    }
+    Entry leaf = Entry::leaf_of(
+        item.frame,
+        Format::granted(access.intersect(item.most.with(base::Right::user)), machine().features()));
+    leaf.memory_type = item.type;
+    if (mapping.is_shared()) leaf.software = uint8_t(LeafFlag::shared);
+    table.install(item.page, leaf);
+  }
+  if (neighbours.count != left) count(FaultKind::around, neighbours.count - left);
+  neighbours.count = left;
+}
+
+template <Machine M>
+void AddressSpace<M>::drop_neighbours(Neighbours& neighbours) {
+  for (unsigned i = 0; i < neighbours.count; ++i) machine().drop_frame(neighbours.items[i].frame);
+}
+
+// Serves the first write to 2 MiB of zero-fill memory with one large leaf, if policy, alignment,
+// mapping and memory allow. False: nothing has changed.
+template <Machine M>
+bool AddressSpace<M>::try_large(FaultState& state) {
+  const HugePages wanted = state.mapping.huge_pages() == HugePages::by_policy
+                               ? options_.huge_pages
+                               : state.mapping.huge_pages();
+  if (wanted != HugePages::always || !state.write) return false;
+  const Features& features = machine().features();
+  if (!Format::leaf_allowed(2, features)) return false;
+  const base::PageCount span = entry_span(2);
+  const base::VpnRange block =
+      base::VpnRange::of(base::Vpn(base::align_down(state.page.raw(), span.raw())), span);
+  if (!state.mapping.range().contains(block)) return false;
+  const Found there = table_.lookup(state.page);
+  if (there.entry.kind != EntryKind::absent || there.level < 2) return false;
+  large_leaves_.template store<base::Order::relaxed>(1);
+  BlockRequest request;
+  request.order = index_bits;
+  base::Result<base::Pfn> head = machine().frames().allocate_block(request);
+  if (!head.ok()) return false;
+  for (uint64_t at = 0; at < span.raw(); ++at) {
+    void* memory = machine().host().window(head.value() + base::PageCount(at));
+    if (memory != nullptr) __builtin_memset(memory, 0, base::page_size);
+  }
+  machine().records().of(head.value()).set_state(FrameState::private_page);
+  bool installed = false;
+  const base::Status status =
+      table_.with_private_table(state.page, 2, state.batch, [&](LockedTable<M>& table) {
+        base::fence<base::Order::sequential>();
+        if (!state.reading.unchanged() || table.level() != 2 ||
+            table.get(state.page).kind != EntryKind::absent) {
+          return base::Status();
+        }
+        Entry leaf = Entry::leaf_of(
+            head.value(),
+            Format::granted(state.mapping.access().with(base::Right::user), features));
+        leaf.accessed = leaf.dirty = true;
+        table.install(state.page, leaf);
+        installed = true;
+        return base::Status();
+      });
+  state.batch.settle();
+  if (!installed || !status.ok()) {
+    machine().records().of(head.value()).set_state(FrameState::owned);
+    machine().frames().free(head.value());
+    return false;
+  }
+  count(FaultKind::huge);
+  return true;
+}
+
+// ---- populate
+
+template <Machine M>
+FaultOutcome AddressSpace<M>::populate(base::VpnRange range, base::Access access) {
+  for (base::Vpn page = range.first(); page < range.end();) {
+    {
+      // What is there already costs a look.
+      typename Epochs<Host>::Section section(system_.epochs(), gate_);
+      const Found there = table_.lookup(page);
+      if (there.entry.kind == EntryKind::leaf &&
+          there.entry.access.intersect(there.limit).has(access.without(base::Right::user))) {
+        page = base::min(range.end(), there.first + entry_span(there.level));
+        continue;
+      }
+    }
+    FaultOutcome outcome = fault({base::UserAddr::of(page), access.with(base::Right::user)});
+    if (!outcome.is_resolved()) return outcome;
+    page += base::PageCount(1);
+  }
+  return FaultOutcome::resolved();
+}
+
+}  // namespace vm

@@ -1,0 +1,41 @@
+// AddressSpace::Operation: the bracket around everything a writer does: the space's lock, the batch
+// of what has been revoked, the objects let go. Its end settles, unlocks, and only then releases.
+//
+// Part of address_space.h.
+#pragma once
+
+#include "vm/space/address_space.h"
+
+namespace vm {
+
+template <Machine M>
+class BASE_SCOPED_CAPABILITY AddressSpace<M>::Operation {
+ public:
+  explicit Operation(AddressSpace& space) BASE_ACQUIRE(space.lock_)
+      : space_(space), batch(space.table_.batch()), releases(space.machine()) {
+    space_.lock_.acquire();
+  }
+  ~Operation() BASE_RELEASE() {
+    batch.settle();
+    if (!releases.empty()) {
+      // A fault that found one of these mappings may still be asking its object.
+      space_.system_.epochs().close(space_.gate_);
+      space_.system_.epochs().open(space_.gate_);
+    }
+    space_.tidy_nodes();
+    space_.lock_.release();
+    releases.release_all();
+    (void)space_.system_.epochs().poll();
+  }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+ private:
+  AddressSpace& space_;
+
+ public:
+  TlbBatch<M> batch;
+  DeferredReleases<M> releases;
+};
+
+}  // namespace vm
