@@ -35,8 +35,8 @@ constexpr uint64_t sctlr_always =
 
 constexpr uint64_t tcr_asid16 = 1ULL << 36;
 constexpr uint64_t tcr_e0pd1 = 1ULL << 56;
-// Index 0: normal write-back, 1: Device-nGnRnE, 2: normal non-cacheable.
-constexpr uint64_t mair = 0xff | 0x00ULL << 8 | 0x44ULL << 16;
+// Index 0: normal write-back, 1: Device-nGnRnE, 2 and 3: normal non-cacheable (describe/format.h).
+constexpr uint64_t mair = 0xff | 0x00ULL << 8 | 0x44ULL << 16 | 0x44ULL << 24;
 
 constexpr uint64_t cpacr_fp_everywhere = 3ULL << 20;  // no SVE, no SME: their state is not kept
 constexpr uint64_t cntkctl_user_virtual_counter = 1ULL << 1;

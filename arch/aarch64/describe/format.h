@@ -35,9 +35,9 @@
 
 namespace aarch64 {
 
-// MAIR_EL1 as the kernel must set it: 0 Normal write-back, 1 and 2 Normal non-cacheable, 3
-// Device-nGnRnE. The index is the MemoryType.
-inline constexpr uint64_t mair = 0x0044'44ff;
+// MAIR_EL1 as the kernel must set it: 0 Normal write-back, 1 Device-nGnRnE, 2 and 3 Normal
+// non-cacheable. Two indices for the latter, so that an entry says which MemoryType it was given.
+inline constexpr uint64_t mair = 0x4444'00ff;
 
 struct Format {
   static constexpr const char* name = "aarch64";
@@ -104,7 +104,7 @@ struct Format {
     const Access access = entry.access;
     const bool write = access.can_write();
     uint64_t word = frame_bits(entry.frame, features) | software_field(entry) |
-                    (uint64_t(entry.memory_type) << attribute_shift) |
+                    (attribute_index(entry.memory_type) << attribute_shift) |
                     (access.is_user() ? el0 : 0) | (entry.accessed ? accessed : 0) |
                     (entry.global ? 0 : not_global) | (write ? dirty_modifier : 0) |
                     (write && entry.dirty ? 0 : read_only) |
@@ -123,7 +123,7 @@ struct Format {
       case EntryKind::table: entry.access = table_access(word); break;
       case EntryKind::leaf:
         entry.access = leaf_access(word);
-        entry.memory_type = base::MemoryType(base::field(word, attribute_shift, 2));
+        entry.memory_type = memory_type_at(base::field(word, attribute_shift, 2));
         entry.accessed = (word & accessed) != 0;
         entry.dirty = is_dirty(word);
         entry.global = (word & not_global) == 0;
@@ -196,6 +196,21 @@ struct Format {
   }
   static constexpr uint64_t software_field(const Entry& entry) {
     return uint64_t(entry.software & 7) << software_shift;
+  }
+  static constexpr uint64_t attribute_index(base::MemoryType type) {
+    switch (type) {
+      case base::MemoryType::write_back: return 0;
+      case base::MemoryType::write_combining: return 2;
+      case base::MemoryType::uncached: return 3;
+      case base::MemoryType::device: return 1;
+    }
+    return 0;
+  }
+  static constexpr base::MemoryType memory_type_at(uint64_t index) {
+    constexpr base::MemoryType types[] = {base::MemoryType::write_back, base::MemoryType::device,
+                                          base::MemoryType::write_combining,
+                                          base::MemoryType::uncached};
+    return types[index];
   }
   // Inner shareable for write-back; for the others it has no effect, outer is the convention.
   static constexpr uint64_t shareability(base::MemoryType type) {

@@ -73,7 +73,7 @@ TEST_CASE("aarch64_leaf_bits_follow_the_manual", "[describe]") {
   CHECK(F::encode(e, 2, f) == 0x0068'0000'0020'0f41);  // AP[2] clear, AF, a block
   e.memory_type = MemoryType::device;
   e.global = true;
-  CHECK(F::encode(e, 1, f) == 0x0068'0000'0020'064f);
+  CHECK(F::encode(e, 1, f) == 0x0068'0000'0020'0647);
   CHECK(F::encode(Entry::table_of(Pfn(5), unlimited), 2, f) == 0x5003);
   CHECK(F::encode(Entry::table_of(Pfn(5), unlimited.without(Right::write)), 2, f) ==
         (0x5003 | F::table_read_only));

@@ -11,8 +11,8 @@
 
 namespace vm {
 
-// A host may watch single frames: note_taken(Pfn) after one is handed out, note_freed(Pfn) before it
-// can be handed out again, and refuse_allocation(), which makes one request fail when it returns
+// A host may watch single frames: note_taken(Pfn) after one is handed out, note_freed(Pfn) before
+// it can be handed out again, and refuse_allocation(), which makes one request fail when it returns
 // true. Simulated machines do; others leave all three out.
 
 template <class H>
