@@ -1,7 +1,7 @@
 // console_uart.cpp: PL011 and the SBSA generic UART, its subset without set-up registers.
 //
 // Speed and format are left as the firmware set them: the console worked until now.
-// Source: ARM-PL011 3.3 (registers); SPCR (interface types 3, 0xd, 0xe).
+// Source: PL011 3.3 (registers); SPCR (interface types 3, 0xd, 0xe).
 #include "cpu/console_uart.h"
 
 #include "cpu/interrupt_controller.h"

@@ -7,7 +7,7 @@ namespace cpu {
 
 namespace {
 
-// SCTLR_EL1 (ARM-ARM D19.2.120). What is not named is off: alignment checks, WXN, SPAN (so that
+// SCTLR_EL1 (Arm ARM D19.2.120). What is not named is off: alignment checks, WXN, SPAN (so that
 // every exception sets PAN), big-endian, pointer authentication, memory tagging.
 constexpr uint64_t sctlr_mmu = 1ULL << 0;
 constexpr uint64_t sctlr_data_cache = 1ULL << 2;

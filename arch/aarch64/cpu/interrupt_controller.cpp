@@ -4,7 +4,7 @@
 // Every interrupt that is not enabled here stays off; all are group 1, of one priority. Ending an
 // interrupt also deactivates it (EOImode 0). No lock: enabling writes set-registers only, and
 // set-up is the boot CPU's.
-// Source: ARM-GIC 12 (registers); ACPI 5.2.12.14 to 17 (MADT structures).
+// Source: GIC 12 (registers); ACPI 5.2.12.14 to 17 (MADT structures).
 #include "cpu/interrupt_controller.h"
 
 #include "cpu/gic.h"

@@ -2,7 +2,7 @@
 //
 // General registers only, in steps of 64, 8 and 1 bytes; unaligned accesses are allowed by
 // SCTLR_EL1.A = 0, so these must not be used on device memory.
-// Source: ARM-ARM C6.2.94 (DC ZVA), D19.2.39 (DCZID_EL0).
+// Source: Arm ARM C6.2.94 (DC ZVA), D19.2.39 (DCZID_EL0).
 
   .text
 

@@ -79,7 +79,7 @@ void adopt_kernel_root(uint64_t root) {
 // Cleans to the point of unification by line, then invalidates every instruction cache whole:
 // they may be tagged by virtual address, and the program's differs from the direct map's.
 // CTR_EL0.IDC and DIC say which half the processor does on its own.
-// Source: ARM-ARM B2.7.4.2, D19.2.34 (CTR_EL0).
+// Source: Arm ARM B2.7.4.2, D19.2.34 (CTR_EL0).
 void sync_instructions(const void* data, uint64_t size) {
   const uint64_t cache_type = SYSREG_READ("ctr_el0");
   const bool clean_needed = (cache_type >> 28 & 1) == 0;

@@ -3,7 +3,7 @@
 // Entry functions are pure. Levels count from 1 (4 KiB leaves) up; a table has 512 entries.
 // Format: VMSAv8-64, 4 KiB granule, with or without 52-bit descriptors (TCR_EL1.DS). Access flag
 // set (no access faults), inner shareable. MAIR_EL1 has write-back memory at index 0 and
-// Device-nGnRnE at index 1. Source: ARM-ARM D8.3 (descriptor formats), D8.4 (permissions).
+// Device-nGnRnE at index 1. Source: Arm ARM D8.3 (descriptor formats), D8.4 (permissions).
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // probe.S: the accesses of probe.h; each faulting instruction has its line in kernel_fixups.
 //
-// Source: ARM-ARM C6.2 (LDRB, STRB, BLR).
+// Source: Arm ARM C6.2 (LDRB, STRB, BLR).
 
   .macro FIXUP fault, resume
   .pushsection kernel_fixups, "a", %progbits

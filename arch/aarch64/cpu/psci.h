@@ -1,6 +1,6 @@
 // psci.h: the firmware's power interface (aarch64 only).
 //
-// The conduit is the FADT's (ARM boot flags). Source: ARM-PSCI 5; SMCCC 2.5 (registers: x0 to x3
+// The conduit is the FADT's (ARM boot flags). Source: PSCI 5; SMCCC 2.5 (registers: x0 to x3
 // carry function and arguments, x0 to x17 may be clobbered); ACPI 5.2.9.4.
 #pragma once
 

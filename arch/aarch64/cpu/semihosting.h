@@ -1,7 +1,7 @@
 // semihosting.h: calls to the debugger or emulator (aarch64 only).
 //
 // Only when the command line says that somebody listens: otherwise the HLT is an undefined
-// instruction. Source: ARM-SEMIHOSTING.
+// instruction. Source: semihosting.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // syndrome.h: what ESR_EL1 says, in the kernel's words (aarch64 only).
 //
-// Source: ARM-ARM D19.2.37 (ESR_EL1), D8.14 (fault status codes).
+// Source: Arm ARM D19.2.37 (ESR_EL1), D8.14 (fault status codes).
 #pragma once
 
 #include "cpu/trap_frame.h"

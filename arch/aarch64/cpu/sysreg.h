@@ -2,7 +2,7 @@
 //
 // Writes are not self-synchronising: a caller that depends on the effect of a write within the
 // same context calls isb() itself, because only it knows how many writes belong together.
-// Source: ARM-ARM C5 (PSTATE), D19 (system registers).
+// Source: Arm ARM C5 (PSTATE), D19 (system registers).
 #pragma once
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 //
 // The counter's frequency is the firmware's (CNTFRQ_EL0). Time is cycles * scale / 2^32, with the
 // scale rounded down once, so that it never goes backwards.
-// Source: ARM-ARM D11 (generic timer); ACPI 5.2.25 (GTDT).
+// Source: Arm ARM D11 (generic timer); ACPI 5.2.25 (GTDT).
 #include "cpu/timer.h"
 
 #include "cpu/interrupt_controller.h"

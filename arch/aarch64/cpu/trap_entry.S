@@ -7,7 +7,7 @@
 //
 // Interrupts are masked from the entry to ERET. PAN is set by every entry (SCTLR_EL1.SPAN = 0),
 // ERET restores the interrupted value, so an interrupted user-access window is restored exactly.
-// Source: ARM-ARM D1.3.1 (vector offsets), D1.4 (entry and return).
+// Source: Arm ARM D1.3.1 (vector offsets), D1.4 (entry and return).
 
 #include "asm_offsets.h"
 

@@ -7,7 +7,7 @@
 // `record` is a frame record: it joins the handler's chain of frame pointers to the interrupted
 // one, or ends it (zeroes) when user mode was interrupted. SP_EL0 is scratch in the kernel:
 // while a user thread is in the kernel, `stack_pointer` is its only copy.
-// Source: ARM-ARM D1.3 (exception entry); AAPCS64 6.4.6 (frame records).
+// Source: Arm ARM D1.3 (exception entry); AAPCS64 6.4.6 (frame records).
 #pragma once
 
 #include "cpu/sysreg.h"

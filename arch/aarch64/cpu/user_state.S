@@ -4,7 +4,7 @@
 // without them, so they hold the current user thread's values while the kernel runs.
 // Called with FP and SIMD access on at EL1 (CPACR_EL1.FPEN = 0b11). The pointer is
 // 16-byte aligned. General registers other than x1, x2 are kept.
-// Source: ARM-ARM C5.2.8 (FPCR), C5.2.10 (FPSR).
+// Source: Arm ARM C5.2.8 (FPCR), C5.2.10 (FPSR).
 
 #include "asm_offsets.h"
 
