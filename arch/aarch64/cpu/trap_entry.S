@@ -54,6 +54,7 @@
   .endm
 
 // Loads everything but the stack pointers from the frame at \base (sp or x0), x0 and x1 last.
+// Everything is masked: an exception before ERET would overwrite ELR and SPSR.
   .macro RESTORE_REGISTERS base
   ldr     x2, [\base, #FRAME_ELR]
   ldr     x3, [\base, #FRAME_SPSR]
@@ -166,6 +167,7 @@ trap_entry_user:
   SAVE_REST user
   mov     x0, sp
   bl      cpu_trap_from_user      // void cpu_trap_from_user(TrapFrame*);
+  msr     daifset, #0xf           // from here on the frame lies below SP
   mov     x0, sp
   add     sp, sp, #FRAME_SIZE
   b       trap_return_user
@@ -181,6 +183,7 @@ trap_entry_kernel:
   SAVE_REST kernel
   mov     x0, sp
   bl      cpu_trap_from_kernel    // void cpu_trap_from_kernel(TrapFrame*);
+  msr     daifset, #0xf
   RESTORE_REGISTERS sp
   add     sp, sp, #FRAME_SIZE
   EXCEPTION_RETURN
@@ -224,7 +227,7 @@ stack_overflow_entries:
 cpu_enter_user:
   .cfi_startproc simple
   .cfi_undefined x30
-  msr     daifset, #0xf
+  msr     daifset, #0xf           // the frame may lie below SP from here on
   mrs     x1, tpidr_el1
   ldr     x1, [x1, #PER_CPU_KERNEL_STACK_TOP]
   mov     sp, x1
