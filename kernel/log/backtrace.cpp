@@ -52,13 +52,31 @@ class Printer {
   unsigned repeats_ = 0;
 };
 
+// A link register that points into the function itself is left from a call that came back; the
+// function has its frame then.
+bool is_missing_caller(uint64_t pc, uint64_t frame_pointer, uint64_t link) {
+  if (link == 0) {
+    return false;
+  }
+  const auto caller = find_symbol(link - 1);
+  const auto callee = find_symbol(pc);
+  if (!caller || (callee && callee->start == caller->start)) {
+    return false;
+  }
+  return !is_kernel_readable(frame_pointer, 16) ||
+         reinterpret_cast<const uint64_t*>(frame_pointer)[1] != link;
+}
+
 }  // namespace
 
-void print_backtrace(uint64_t pc, uint64_t frame_pointer) {
+void print_backtrace(uint64_t pc, uint64_t frame_pointer, uint64_t link) {
   log_plain("backtrace:");
   Printer printer;
   if (pc != 0) {
     printer.add(pc, pc);
+  }
+  if (is_missing_caller(pc, frame_pointer, link)) {
+    printer.add(link, link - 1);
   }
   while (frame_pointer != 0 && frame_pointer % 8 == 0 && !printer.full() &&
          is_kernel_readable(frame_pointer, 16)) {

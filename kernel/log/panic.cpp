@@ -87,7 +87,7 @@ void panic_at(const cpu::TrapFrame& frame, const char* format, ...) {
   va_end(arguments);
   print_registers(frame);
   if (!frame.from_user()) {
-    print_backtrace(frame.pc(), frame.frame_pointer());
+    print_backtrace(frame.pc(), frame.frame_pointer(), frame.link());
   }
   finish();
 }

@@ -2,6 +2,7 @@
 #include "kernel/seam/traps.h"
 
 #include "cpu/interrupt_controller.h"
+#include "cpu/per_cpu.h"
 #include "kernel/driver/console.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/log.h"
@@ -34,7 +35,7 @@ void trap_nmi(cpu::TrapFrame& frame) {
 }
 
 void trap_stack_overflow(cpu::TrapFrame& frame, uint64_t address) {
-  if (is_stack_guard(address) || is_stack_guard(frame.sp())) {
+  if (is_stack_guard(address) || is_stack_guard(frame.sp() - cpu::trap_stack_room)) {
     panic_at(frame, "kernel stack overflow (address 0x%lx)", address);
   }
   panic_at(frame, "double fault (address 0x%lx)", address);

@@ -93,8 +93,10 @@ def kernel_stack_overflow_is_a_panic(arch):
         status.PANIC, log=r"(?i)@panic .*stack")
 
 
-def kernel_null_access_is_a_panic(arch):
-    guest.boot(arch, "--append", "panictest=null", "--cmd", "/bin/true").check(status.PANIC)
+def kernel_null_access_is_a_panic_that_names_every_caller(arch):
+    result = guest.boot(arch, "--append", "panictest=null", "--cmd", "/bin/true")
+    result.check(status.PANIC, log=r"(?s)#0 .*panic_test_inner.*#1 .*panic_test_middle"
+                                   r".*#2 .*panic_test_outer.*#3 .*run_panic_test")
 
 
 def hang_is_a_timeout(arch):
@@ -162,7 +164,8 @@ if __name__ == "__main__":
         added_static_binary_of_the_host_runs, fault_of_a_program_kills_it_and_says_where,
         text_is_not_writable, data_is_not_executable, kernel_memory_is_not_readable,
         stack_overflow_kills_the_program, bad_instruction_kills_the_program,
-        panic_names_the_functions, kernel_stack_overflow_is_a_panic, kernel_null_access_is_a_panic,
+        panic_names_the_functions, kernel_stack_overflow_is_a_panic,
+        kernel_null_access_is_a_panic_that_names_every_caller,
         hang_is_a_timeout, reset_is_told_from_an_exit, memory_of_128_mib_is_enough,
         memory_of_4_gib, memory_of_16_gib, eager_paging,
         five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests]))

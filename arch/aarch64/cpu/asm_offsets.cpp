@@ -28,7 +28,7 @@
   EMIT(PER_CPU_OVERFLOW_SCRATCH, offsetof(cpu::PerCpu, overflow_scratch));
   EMIT(PER_CPU_EMERGENCY_TOP, offsetof(cpu::PerCpu, emergency_stack) + cpu::kernel_stack_size);
   EMIT(KERNEL_STACK_SIZE, cpu::kernel_stack_size);
-  EMIT(TRAP_STACK_RESERVE, cpu::trap_stack_reserve);
+  EMIT(TRAP_STACK_ROOM, cpu::trap_stack_room);
 
   EMIT(CONTEXT_SP, offsetof(cpu::Context, sp));
   EMIT(CONTEXT_STACK_TOP, offsetof(cpu::Context, stack_top));

@@ -7,12 +7,16 @@
 
 #include <cstdint>
 
+#include "cpu/trap_frame.h"
+
 namespace cpu {
 
 // Every kernel stack has this size, emergency stacks too; the vectors judge SP by it.
 inline constexpr uint64_t kernel_stack_size = 16384;
-// What a handler may need: an exception that finds less room than this is an overflow.
+// What a handler may need beside its frame.
 inline constexpr uint64_t trap_stack_reserve = 1024;
+// A trap that finds less room than this on the kernel stack is reported as its overflow.
+inline constexpr uint64_t trap_stack_room = sizeof(TrapFrame) + trap_stack_reserve;
 
 struct PerCpu {
   PerCpu* self;

@@ -1,7 +1,7 @@
 // trap_entry.S: the 16 exception vectors: save the whole interrupted context, call C++, restore it.
 //
 // From EL1, SP is judged before anything is pushed: it must lie in the running stack with room
-// for a frame and for the handler (trap_stack_reserve), or the frame is built on this CPU's
+// for a frame and for the handler (trap_stack_room), or the frame is built on this CPU's
 // emergency stack. SP_EL0 is the scratch register for that: the user's was saved at the entry
 // from EL0. The condition flags are in SPSR_EL1 already. From EL0, SP_EL1 is the empty stack.
 //
@@ -97,8 +97,8 @@
   msr     sp_el0, x0
   mrs     x0, tpidr_el1
   ldr     x0, [x0, #PER_CPU_RUNNING_STACK_TOP]
-  sub     x0, x0, #(KERNEL_STACK_SIZE - FRAME_SIZE - TRAP_STACK_RESERVE) & 0xfff
-  sub     x0, x0, #(KERNEL_STACK_SIZE - FRAME_SIZE - TRAP_STACK_RESERVE) & ~0xfff
+  sub     x0, x0, #(KERNEL_STACK_SIZE - TRAP_STACK_ROOM) & 0xfff
+  sub     x0, x0, #(KERNEL_STACK_SIZE - TRAP_STACK_ROOM) & ~0xfff
   sub     x0, sp, x0              // room left, negative in the guard
   tst     x0, #~(KERNEL_STACK_SIZE - 1)
   mrs     x0, sp_el0

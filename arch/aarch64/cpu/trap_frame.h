@@ -33,6 +33,9 @@ struct TrapFrame {
   [[nodiscard]] uint64_t sp() const { return stack_pointer; }
   void set_sp(uint64_t value) { stack_pointer = value; }
   [[nodiscard]] uint64_t frame_pointer() const { return x[29]; }
+  // The return address of a function that has built no frame, unless it has made calls: aarch64
+  // keeps it in a register (x86_64: on the stack, where nothing says so; 0).
+  [[nodiscard]] uint64_t link() const { return x[30]; }
   [[nodiscard]] bool from_user() const { return (spsr & pstate::mode_mask) == pstate::mode_el0; }
 
   // System call convention of Linux on this architecture.

@@ -11,6 +11,10 @@
 
 namespace cpu {
 
+// A trap that finds less room than this on the kernel stack is reported as its overflow: what the
+// processor pushes.
+inline constexpr uint64_t trap_stack_room = 48;
+
 struct PerCpu {
   PerCpu* self;               // first, so that `mov %gs:0` yields the block's address
   uint64_t kernel_stack_top;  // where an entry from user mode starts pushing

@@ -24,6 +24,9 @@ struct TrapFrame {
   [[nodiscard]] uint64_t sp() const { return rsp; }
   void set_sp(uint64_t value) { rsp = value; }
   [[nodiscard]] uint64_t frame_pointer() const { return rbp; }
+  // The return address of a function that has built no frame, unless it has made calls: aarch64
+  // keeps it in a register (x86_64: on the stack, where nothing says so; 0).
+  [[nodiscard]] uint64_t link() const { return 0; }
   [[nodiscard]] bool from_user() const { return (cs & 3) == 3; }
 
   // System call convention of Linux on this architecture.
