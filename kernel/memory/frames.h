@@ -1,8 +1,6 @@
-// frames.h: physical page frames: a buddy allocator over what the boot memory map calls usable.
+// frames.h: physical page frames, from libvm's allocator over what the boot memory map calls usable.
 //
-// Bookkeeping: one byte a frame, placed in the first usable range that holds it; free blocks are
-// linked through themselves by way of the direct map. Callable from any context; masks interrupts.
-// Frames below 1 MiB are never handed out.
+// Callable from any context but NMI. Frames below 1 MiB are never handed out.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +21,7 @@ inline constexpr unsigned max_frame_order = 10;  // 4 MiB
 // One frame of zeroes.
 [[nodiscard]] base::Result<base::Pfn> allocate_zeroed_frame();
 
-// Gives back exactly what was allocated. A frame that is free or foreign panics.
+// Gives back exactly what was allocated. A frame that is free, foreign or shared panics.
 void free_frames(base::Pfn first, unsigned order);
 
 // The kernel's window onto a frame: page_size bytes.
@@ -31,5 +29,8 @@ void free_frames(base::Pfn first, unsigned order);
 
 [[nodiscard]] uint64_t free_frame_count();
 [[nodiscard]] uint64_t usable_frame_count();
+
+// Panics when the allocator's lists, caches and records disagree. Nothing else may run meanwhile.
+void check_frames();
 
 }  // namespace kernel

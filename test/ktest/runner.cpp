@@ -71,6 +71,7 @@ bool run_self_tests() {
   run_list(test::format_tests, tally);
   run_list(test::time_tests, tally);
   run_list(test::program_tests, tally);
+  check_frames();
   log_plain("%u passed, %u failed", tally.passed, tally.failed);
   return tally.failed == 0;
 }
