@@ -1,0 +1,355 @@
+// AddressSpace: pages lent to and moved between spaces. Part of address_space.h.
+//
+// A borrow maps a Borrowed object, which asks the lender for each page when it is first touched.
+// The lender makes the page its own, pins it (a clone of the lender gets a copy at once) and marks
+// the frame `borrowed`: from then on it is writable in both although referenced twice.
+//
+// lend() runs inside the borrower's fault and takes the lender's lock, so nobody who holds a
+// space's lock waits for the faults of a space that may borrow from it: loans are withdrawn after
+// the lock is released, and borrows have no cycles.
+#pragma once
+
+#include "vm/space/address_space.h"
+
+namespace vm {
+
+// True if `lender` is this space or borrows from it, directly or not. The loans' lock is held.
+template <Machine M>
+bool AddressSpace<M>::lends_to_itself(AddressSpace& lender, unsigned depth) {
+  if (&lender == this || depth == max_borrow_depth) return true;
+  for (base::Vpn at = user_pages().first(); at < user_pages().end();) {
+    AddressSpace* next = nullptr;
+    {
+      base::Guard guard(lender.lock_);
+      const base::Optional<Mapping> mapping = lender.map_.at_or_after(at);
+      if (!mapping) return false;
+      at = mapping->end();
+      if (mapping->object() != nullptr && mapping->object()->kind() == ObjectKind::borrowed) {
+        next = static_cast<AddressSpace*>(static_cast<Loaned*>(mapping->object())->lender());
+      }
+    }
+    if (next != nullptr && lends_to_itself(*next, depth + 1)) return true;
+  }
+  return false;
+}
+
+template <Machine M>
+base::Result<base::VpnRange> AddressSpace<M>::borrow(AddressSpace& lender,
+                                                     const BorrowRequest& request) {
+  const base::Access access = request.access.without(base::Right::user);
+  if (request.source.empty() || !user_pages().contains(request.source) || &lender == this) {
+    return base::Error::invalid_argument;
+  }
+  base::Guard loans(system_.loan_lock());
+  if (lends_to_itself(lender, 0)) return base::Error::would_deadlock;
+  base::Access most = base::Right::read | base::Right::write | base::Right::execute;
+  Loaned* object = nullptr;
+  {
+    base::Guard guard(lender.lock_);
+    if (!lender.map_.covers(request.source)) return base::Error::not_mapped;
+    lender.map_.for_each(request.source, [&](const Mapping& mapping) {
+      most = most.intersect(mapping.access());
+    });
+    if (!most.has(access)) return base::Error::access_denied;
+    BASE_TRY_ASSIGN(const base::Pfn frame, machine().frames().allocate());
+    object = base::construct_at<Loaned>(
+        machine().host().window(frame), system_.objects(), static_cast<PageLender&>(lender),
+        request.source, access, ObjectDisposal{&machine(), &dispose_of_loan});
+    machine().records().of(frame).set_link(0);
+    lender.loans_.push_back(*object);
+    lender.has_loans_.template store<base::Order::relaxed>(1);
+  }
+  MapRequest map_request;
+  map_request.count = request.source.count();
+  map_request.access = access;
+  map_request.max_access = access;
+  map_request.sharing = Sharing::shared;
+  map_request.object = object;
+  map_request.placement = request.placement;
+  map_request.tag = request.tag;
+  base::Result<base::VpnRange> result = map_unchecked(map_request);
+  object->release();  // the mapping has its own
+  return result;
+}
+
+template <Machine M>
+void AddressSpace<M>::dispose_of_loan(void* context, MemoryObject& object) {
+  auto& machine = *static_cast<System<M>*>(context);
+  auto* loan = static_cast<Loaned*>(&object);
+  const base::Pfn frame = machine.frame_of_window(loan);
+  base::destroy_at(loan);
+  machine.frames().free(frame);
+}
+
+// ---- The lender's side
+
+template <Machine M>
+PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
+  for (unsigned attempt = 0; attempt < 8; ++attempt) {
+    bool makes_own = false;
+    {
+      const MappingMap::Reading reading = map_.find(page);
+      if (!reading.found()) return PageAnswer::refused(base::Error::bus);
+      const Mapping mapping = reading.mapping();
+      if (use == PageUse::write ? !mapping.access().can_write()
+                                : mapping.access() == base::Access::none()) {
+        return PageAnswer::refused(base::Error::access_denied);
+      }
+      // Of memory that is private here, the page must be this space's own before it is lent.
+      makes_own = !mapping.is_shared() && mapping.max_access().can_write();
+      const base::Access access = makes_own && mapping.access().can_write()
+                                      ? base::Access(base::Right::write)
+                                  : mapping.access().can_read()
+                                      ? base::Access(base::Right::read)
+                                      : base::Access(base::Right::execute);
+      if (mapping.is_shared()) return mapping.object()->page(mapping.object_page_of(page), use);
+      FaultOutcome outcome = fault_once({base::UserAddr::of(page), access});
+      if (outcome.must_wait()) return PageAnswer::wait_for(outcome.token().wait);
+      if (outcome.kind() == FaultOutcome::Kind::refused) {
+        return PageAnswer::refused(outcome.refusal() == Refusal::out_of_memory
+                                       ? base::Error::out_of_memory
+                                   : outcome.refusal() == Refusal::access
+                                       ? base::Error::access_denied
+                                       : base::Error::bus);
+      }
+    }
+    const PageAnswer answer = pin_and_share(page);
+    if (answer.kind() != PageAnswer::Kind::absent) return answer;
+  }
+  return PageAnswer::refused(base::Error::out_of_memory);
+}
+
+// The resident page at `page`, pinned and marked; absent when it is not as a fault left it.
+template <Machine M>
+PageAnswer AddressSpace<M>::pin_and_share(base::Vpn page) {
+  base::Guard guard(lock_);
+  const base::Optional<Mapping> mapping = map_.at_or_after(page);
+  if (!mapping || mapping->first() > page) return PageAnswer::refused(base::Error::bus);
+  Batch batch = table_.batch();
+  PageAnswer answer = PageAnswer::absent();
+  const Found found = table_.lookup(page);
+  if (found.entry.kind == EntryKind::leaf && found.level > 1) {
+    if (!table_.split(page, batch).ok()) answer = PageAnswer::refused(base::Error::out_of_memory);
+  } else if (found.entry.kind == EntryKind::leaf) {
+    FrameRecord* record = machine().counted(found.entry.frame);
+    base::Status pinned;
+    if (record != nullptr && record->state() == FrameState::private_page) {
+      pinned = table_.pin(page, batch);
+      if (pinned.ok()) record->set_state(FrameState::borrowed);
+    } else if (record == nullptr || record->state() != FrameState::borrowed) {
+      pinned = base::Error::busy;
+    }
+    if (pinned.ok() && record->add_references().ok()) {
+      answer = PageAnswer::of_page(found.entry.frame, mapping->access());
+    } else if (!pinned.ok() && pinned.error() != base::Error::busy &&
+               pinned.error() != base::Error::not_found) {
+      answer = PageAnswer::refused(base::Error::out_of_memory);
+    }
+  }
+  batch.settle();
+  return answer;
+}
+
+template <Machine M>
+PageAnswer AddressSpace<M>::lend_resident(base::Vpn page) {
+  const MappingMap::Reading reading = map_.find(page);
+  if (!reading.found()) return PageAnswer::absent();
+  if (reading.mapping().is_shared()) {
+    return reading.mapping().object()->resident(reading.mapping().object_page_of(page));
+  }
+  const Found found = table_.lookup(page);
+  if (found.entry.kind != EntryKind::leaf || found.level != 1) return PageAnswer::absent();
+  FrameRecord* record = machine().counted(found.entry.frame);
+  // Only what has been lent before needs no work.
+  if (record == nullptr || record->state() != FrameState::borrowed ||
+      !has_flag(found.entry, LeafFlag::pinned) || !record->add_reference_unless_dead().ok()) {
+    return PageAnswer::absent();
+  }
+  const Found again = table_.lookup(page);
+  if (again.entry.kind != EntryKind::leaf || again.entry.frame != found.entry.frame ||
+      !has_flag(again.entry, LeafFlag::pinned)) {
+    machine().drop_frame(found.entry.frame);
+    return PageAnswer::absent();
+  }
+  return PageAnswer::of_page(found.entry.frame, reading.mapping().access());
+}
+
+template <Machine M>
+void AddressSpace<M>::loan_ended(Loan& loan) {
+  base::Guard guard(lock_);
+  if (loan.node.linked()) loans_.remove(loan);
+}
+
+// After `range` has been unmapped, with no lock held: borrowers lose its pages.
+template <Machine M>
+void AddressSpace<M>::withdraw_loans(base::VpnRange range) {
+  if (has_loans_.template load<base::Order::relaxed>() == 0) return;
+  base::Vpn done_up_to;  // loans are gone through in the order of their first pages, then age
+  (void)done_up_to;
+  unsigned skip = 0;
+  while (true) {
+    ObjectRef held;
+    Loaned* found = nullptr;
+    {
+      base::Guard guard(lock_);
+      unsigned index = 0;
+      for (Loan* loan = loans_.front(); loan != nullptr; loan = loans_.next(*loan)) {
+        if (!loan->source().overlaps(range) || index++ < skip) continue;
+        auto* object = static_cast<Loaned*>(loan);
+        if (!object->retain_unless_dead()) continue;
+        held = ObjectRef::adopt(*object);
+        found = object;
+        break;
+      }
+    }
+    if (found == nullptr) return;
+    found->withdraw(range);
+    ++skip;
+  }
+}
+
+template <Machine M>
+void AddressSpace<M>::sever_loans() {
+  while (true) {
+    ObjectRef held;
+    Loaned* found = nullptr;
+    {
+      base::Guard guard(lock_);
+      while (Loan* loan = loans_.pop_front()) {
+        auto* object = static_cast<Loaned*>(loan);
+        if (!object->retain_unless_dead()) continue;
+        held = ObjectRef::adopt(*object);
+        found = object;
+        break;
+      }
+    }
+    if (found == nullptr) return;
+    found->sever();
+  }
+}
+
+// ---- transfer
+
+template <Machine M>
+base::Result<base::VpnRange> AddressSpace<M>::transfer(AddressSpace& giver,
+                                                       const TransferRequest& request)
+    BASE_NO_THREAD_SAFETY_ANALYSIS {
+  if (&giver == this || request.source.empty() || !user_pages().contains(request.source)) {
+    return base::Error::invalid_argument;
+  }
+  // Ascending addresses; the order in which they are released does not matter.
+  AddressSpace& first = this < &giver ? *this : giver;
+  AddressSpace& second = this < &giver ? giver : *this;
+  Operation first_operation(first);
+  Operation second_operation(second);
+  return transfer_locked(giver, request, this < &giver ? first_operation : second_operation,
+                         this < &giver ? second_operation : first_operation);
+}
+
+// Prepares both sides, then moves page by page; nothing fails once the first mapping has moved.
+template <Machine M>
+base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(AddressSpace& giver,
+                                                              const TransferRequest& request,
+                                                              Operation& mine, Operation& theirs)
+    BASE_NO_THREAD_SAFETY_ANALYSIS {
+  const base::VpnRange source = request.source;
+  const Contents moving = giver.contents(source);
+  if (!moving.whole) return base::Error::not_mapped;
+  // Lent pages stay where they are; a borrow is between its two spaces.
+  if (moving.sealed || !giver.loans_.empty() || !loans_.empty()) return base::Error::busy;
+  bool allowed = true;
+  giver.map_.for_each(source, [&](const Mapping& mapping) {
+    if (mapping.object() != nullptr && mapping.object()->kind() == ObjectKind::borrowed) {
+      allowed = false;
+    }
+  });
+  if (!allowed) return base::Error::busy;
+  BASE_TRY_ASSIGN(const base::VpnRange target, place(request.placement, source.count()));
+  Contents there;
+  if (request.placement.kind == Placement::Kind::fixed) there = contents(target);
+  if (there.sealed) return base::Error::busy;
+  const unsigned pieces = unsigned(base::min<uint64_t>(moving.mappings, options_.limits.mappings));
+  BASE_TRY(check_limits(source.count(), moving.committed, moving.locked, pieces + 1));
+  BASE_TRY(supply_nodes(pieces + 2));
+  BASE_TRY(giver.supply_nodes(1));
+  BASE_TRY(theirs.releases.reserve(moving.objects));
+  BASE_TRY_ASSIGN(Reserve source_reserve,
+                  giver.table_.prepare(source, Prepare::present, LargeLeaves::possible,
+                                       theirs.batch));
+  BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
+  if (there.mappings != 0) {
+    BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(mine, target, there));
+    remove_prepared(mine, target, reserve);
+    // Removal frees the tables that it empties.
+    BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
+  }
+  while (const base::Optional<Mapping> piece = giver.map_.take_first(source)) {
+    giver.account_removed(*piece);
+    const base::Vpn at = target.first() + (piece->first() - source.first());
+    insert_mapping(piece->moved(piece->first(), base::VpnRange::of(at, piece->count())));
+    if (piece->end() == source.end()) break;
+  }
+  publish_mappings();
+  move_pages(giver, source, target, theirs.batch, mine.batch);
+  giver.table_.remove(source, source_reserve, theirs.batch);
+  giver.trim_around(source, theirs.batch);
+  return target;
+}
+
+// Splits large leaves of the source and makes the tables that its pages will need here.
+template <Machine M>
+base::Status AddressSpace<M>::prepare_arrival(AddressSpace& giver, base::VpnRange source,
+                                              base::VpnRange target, Batch& from, Batch& to) {
+  base::Status status;
+  for (base::Vpn page = source.first(); page < source.end() && status.ok();) {
+    const Found found = giver.table_.lookup(page);
+    if (found.entry.kind == EntryKind::absent) {
+      page = found.first + entry_span(found.level);
+      continue;
+    }
+    if (found.entry.kind == EntryKind::leaf && found.level > 1) {
+      status = giver.table_.split(page, from);
+      continue;
+    }
+    const base::Vpn at = target.first() + (page - source.first());
+    status = table_.with_private_table(at, 1, to,
+                                       [](LockedTable<M>&) { return base::Status(); });
+    page += base::PageCount(1);
+  }
+  return status;
+}
+
+template <Machine M>
+void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source,
+                                 base::VpnRange target, Batch& from, Batch& to) {
+  for (base::Vpn page = source.first(); page < source.end();) {
+    const Found found = giver.table_.lookup(page);
+    if (found.entry.kind == EntryKind::absent) {
+      page = found.first + entry_span(found.level);
+      continue;
+    }
+    Entry moved;
+    giver.table_
+        .with_private_table(page, 1, from,
+                            [&](LockedTable<M>& table) {
+                              moved = table.take(page, from);
+                              return base::Status();
+                            })
+        .expect("the path to a page was not prepared");
+    const base::Vpn at = target.first() + (page - source.first());
+    if (moved.kind != EntryKind::absent) {
+      // No CPU may reach it through the giver when the receiver sees it.
+      from.flush();
+      table_
+          .with_private_table(at, 1, to,
+                              [&](LockedTable<M>& table) {
+                                table.install(at, moved);
+                                return base::Status();
+                              })
+          .expect("the tables for a page were not prepared");
+    }
+    page += base::PageCount(1);
+  }
+}
+
+}  // namespace vm
