@@ -13,7 +13,9 @@
 
 namespace bench {
 
-inline bool counting() { return RUNNING_ON_VALGRIND != 0; }
+inline bool counting() {
+  return RUNNING_ON_VALGRIND != 0;
+}
 
 // body() performs `operations` operations; prepare() runs before each round, unmeasured.
 template <class Prepare, class Body>
@@ -38,8 +40,7 @@ void measure(const std::string& row, const std::string& contender, uint64_t oper
     prepare();
     const auto start = std::chrono::steady_clock::now();
     body();
-    const std::chrono::duration<double, std::nano> spent =
-        std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::nano> spent = std::chrono::steady_clock::now() - start;
     best = std::min(best, spent.count() / double(operations));
   }
   std::printf("%s|%s|%.2f\n", row.c_str(), contender.c_str(), best);

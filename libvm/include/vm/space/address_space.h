@@ -14,6 +14,7 @@
 // owner counts references (kernel: processes, descriptors).
 #pragma once
 
+#include "vm/object/borrowed.h"
 #include "vm/seam/machine.h"
 #include "vm/space/deferred_releases.h"
 #include "vm/space/fault_counter.h"
@@ -25,7 +26,7 @@
 namespace vm {
 
 template <Machine M>
-class AddressSpace final : private ObjectHolder, public ObjectMapper {
+class AddressSpace final : private ObjectHolder, public ObjectMapper, public PageLender {
  public:
   explicit AddressSpace(SpaceSystem<M>& system)
       : system_(system), table_(system.machine()), map_(*this) {}
@@ -69,6 +70,20 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
   // Constant in what is resident. Errors: invalid_argument (child not empty), out_of_memory,
   // limit_exceeded; the child is empty then.
   [[nodiscard]] base::Status clone_into(AddressSpace& child);
+
+  // Maps pages of `lender` here, without copying, lazily: both see what either writes. Rights only
+  // shrink. What the lender unmaps later is Refusal::bus here; its protect does not reach here. A
+  // clone of the lender gets copies, a clone of the borrower borrows too.
+  // Errors: invalid_argument (self), would_deadlock (a cycle of borrows), not_mapped (a hole in the
+  // source), access_denied, and those of map().
+  [[nodiscard]] base::Result<base::VpnRange> borrow(AddressSpace& lender,
+                                                    const BorrowRequest& request);
+
+  // Moves mappings with their contents from `giver` to here; both must be whole. Errors:
+  // invalid_argument (self), not_mapped (a hole in the source), busy (sealed, borrowed, or one of
+  // the spaces lends pages), and those of map().
+  [[nodiscard]] base::Result<base::VpnRange> transfer(AddressSpace& giver,
+                                                      const TransferRequest& request);
 
   // ---- Faults ----------------------------------------------------------------------------------
 
@@ -140,13 +155,23 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
   void drop_pages(MemoryObject& object, ObjectRange pages) override;
   void clean_pages(MemoryObject& object, ObjectRange pages) override;
 
+  // ---- PageLender: called by Borrowed objects, in a borrower's fault
+  // ------------------------------
+
+  [[nodiscard]] PageAnswer lend(base::Vpn page, PageUse use) override;
+  [[nodiscard]] PageAnswer lend_resident(base::Vpn page) override;
+  void loan_ended(Loan& loan) override;
+
  private:
   using Format = typename M::Format;
   using Host = typename M::Host;
   using Lock = typename Host::Lock;
   using Batch = TlbBatch<M>;
   using Reserve = Reservation<Host>;
+  using Loaned = Borrowed<typename SpaceSystem<M>::Frames>;
+  static constexpr unsigned max_borrow_depth = 8;
   class Operation;
+  struct LoanPage;
   struct FaultState;
   struct Neighbours;
 
@@ -177,6 +202,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
     bool whole = true;  // no holes
   };
   [[nodiscard]] Contents contents(base::VpnRange range) BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Result<base::VpnRange> map_unchecked(const MapRequest& request);
   [[nodiscard]] base::Result<base::VpnRange> map_locked(Operation& operation,
                                                         const Mapping& prototype,
                                                         const Placement& placement)
@@ -201,6 +227,21 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
   [[nodiscard]] base::Status drop_inherited(base::VpnRange range,
                                             const base::Atomic<uint32_t>& large);
   void empty_unused() BASE_REQUIRES(lock_);
+
+  // space_borrow.h
+  [[nodiscard]] bool lends_to_itself(AddressSpace& lender, unsigned depth);
+  [[nodiscard]] base::Result<Loaned*> make_loan(AddressSpace& lender, const BorrowRequest& request);
+  static void dispose_of_loan(void* context, MemoryObject& object);
+  [[nodiscard]] PageAnswer pin_and_share(base::Vpn page);
+  void withdraw_loans(base::VpnRange range);
+  void sever_loans();
+  [[nodiscard]] base::Result<base::VpnRange> transfer_locked(AddressSpace& giver,
+                                                             const TransferRequest& request,
+                                                             Operation& mine, Operation& theirs);
+  [[nodiscard]] base::Status prepare_arrival(AddressSpace& giver, base::VpnRange source,
+                                             base::VpnRange target, Batch& from, Batch& to);
+  void move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target, Batch& from,
+                  Batch& to);
 
   // space_remap.h
   [[nodiscard]] base::Result<base::VpnRange> remap_locked(Operation& operation,
@@ -234,7 +275,14 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
 
   // space_fault.h
   [[nodiscard]] FaultOutcome refuse(Refusal refusal);
-  [[nodiscard]] FaultOutcome fault_in_hole(const FaultRequest& request, bool& again);
+  // What became of one try.
+  enum class Attempt : uint8_t { finished, again, hole };
+  // own: a private page that nobody shares, whatever the mapping allows just now.
+  enum class Ownership : uint8_t { as_asked, own };
+  [[nodiscard]] FaultOutcome try_fault(const FaultRequest& request, Ownership ownership,
+                                       Attempt& attempt);
+  [[nodiscard]] base::Optional<FaultOutcome> fault_object(FaultState& state, base::Status& status);
+  [[nodiscard]] FaultOutcome fault_in_hole(const FaultRequest& request, Attempt& attempt);
   void serve_private(FaultState& state, LockedTable<M>& table);
   void serve_object(FaultState& state, LockedTable<M>& table, const PageAnswer& answer);
   void copy_on_write(FaultState& state, LockedTable<M>& table, const Entry& entry);
@@ -259,7 +307,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
   base::PageCount peak_mapped_ BASE_GUARDED_BY(lock_);
   uint64_t object_mappings_ BASE_GUARDED_BY(lock_) = 0;  // at least as many as there are
   Locking future_locking_ BASE_GUARDED_BY(lock_) = Locking::none;
-  base::Atomic<uint32_t> large_leaves_{0};  // there may be some
+  base::List<Loan, &Loan::node> loans_ BASE_GUARDED_BY(lock_);  // of our pages
+  base::Atomic<uint32_t> has_loans_{0};                         // there may be some
+  base::Atomic<uint32_t> large_leaves_{0};                      // there may be some
   bool created_ = false;
   FaultCount counters_;
 };
@@ -269,6 +319,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper {
 #include "vm/space/space_operation.h"
 
 #include "vm/space/space_advise.h"
+#include "vm/space/space_borrow.h"
 #include "vm/space/space_clone.h"
 #include "vm/space/space_fault.h"
 #include "vm/space/space_layout.h"

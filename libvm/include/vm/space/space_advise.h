@@ -106,6 +106,7 @@ base::Status AddressSpace<M>::drop_contents(base::VpnRange range, Advice advice)
   }
   BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, range, {}));
   table_.remove(range, reserve, operation.batch);
+  operation.lost(range);
   return now.whole ? base::Status() : base::Status(base::Error::not_mapped);
 }
 

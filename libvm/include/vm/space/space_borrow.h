@@ -33,32 +33,24 @@ bool AddressSpace<M>::lends_to_itself(AddressSpace& lender, unsigned depth) {
   return false;
 }
 
+// A Borrowed and what frees it, in a frame of their own.
+template <Machine M>
+struct AddressSpace<M>::LoanPage {
+  System<M>* machine;
+  base::Pfn frame;
+  alignas(Loaned) unsigned char object[sizeof(Loaned)];
+};
+
 template <Machine M>
 base::Result<base::VpnRange> AddressSpace<M>::borrow(AddressSpace& lender,
                                                      const BorrowRequest& request) {
-  const base::Access access = request.access.without(base::Right::user);
   if (request.source.empty() || !user_pages().contains(request.source) || &lender == this) {
     return base::Error::invalid_argument;
   }
   base::Guard loans(system_.loan_lock());
   if (lends_to_itself(lender, 0)) return base::Error::would_deadlock;
-  base::Access most = base::Right::read | base::Right::write | base::Right::execute;
-  Loaned* object = nullptr;
-  {
-    base::Guard guard(lender.lock_);
-    if (!lender.map_.covers(request.source)) return base::Error::not_mapped;
-    lender.map_.for_each(request.source, [&](const Mapping& mapping) {
-      most = most.intersect(mapping.access());
-    });
-    if (!most.has(access)) return base::Error::access_denied;
-    BASE_TRY_ASSIGN(const base::Pfn frame, machine().frames().allocate());
-    object = base::construct_at<Loaned>(
-        machine().host().window(frame), system_.objects(), static_cast<PageLender&>(lender),
-        request.source, access, ObjectDisposal{&machine(), &dispose_of_loan});
-    machine().records().of(frame).set_link(0);
-    lender.loans_.push_back(*object);
-    lender.has_loans_.template store<base::Order::relaxed>(1);
-  }
+  BASE_TRY_ASSIGN(Loaned* const object, make_loan(lender, request));
+  const base::Access access = request.access.without(base::Right::user);
   MapRequest map_request;
   map_request.count = request.source.count();
   map_request.access = access;
@@ -73,46 +65,71 @@ base::Result<base::VpnRange> AddressSpace<M>::borrow(AddressSpace& lender,
 }
 
 template <Machine M>
+base::Result<typename AddressSpace<M>::Loaned*> AddressSpace<M>::make_loan(
+    AddressSpace& lender, const BorrowRequest& request) {
+  const base::Access access = request.access.without(base::Right::user);
+  BASE_TRY_ASSIGN(const base::Pfn frame, machine().frames().allocate());
+  auto* page = static_cast<LoanPage*>(machine().host().window(frame));
+  page->machine = &machine();
+  page->frame = frame;
+  base::Error error = base::Error::not_mapped;
+  {
+    base::Guard guard(lender.lock_);
+    base::Access most = base::Right::read | base::Right::write | base::Right::execute;
+    lender.map_.for_each(request.source,
+                         [&](const Mapping& mapping) { most = most.intersect(mapping.access()); });
+    if (lender.map_.covers(request.source)) {
+      if (most.has(access)) {
+        auto* object = base::construct_at<Loaned>(
+            page->object, system_.objects(), static_cast<PageLender&>(lender), request.source,
+            access, ObjectDisposal{page, &AddressSpace::dispose_of_loan});
+        lender.loans_.push_back(*object);
+        lender.has_loans_.template store<base::Order::relaxed>(1);
+        return object;
+      }
+      error = base::Error::access_denied;
+    }
+  }
+  machine().frames().free(frame);
+  return error;
+}
+
+template <Machine M>
 void AddressSpace<M>::dispose_of_loan(void* context, MemoryObject& object) {
-  auto& machine = *static_cast<System<M>*>(context);
-  auto* loan = static_cast<Loaned*>(&object);
-  const base::Pfn frame = machine.frame_of_window(loan);
-  base::destroy_at(loan);
-  machine.frames().free(frame);
+  const LoanPage page = *static_cast<LoanPage*>(context);
+  base::destroy_at(static_cast<Loaned*>(&object));
+  page.machine->frames().free(page.frame);
 }
 
 // ---- The lender's side
 
 template <Machine M>
 PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
-  for (unsigned attempt = 0; attempt < 8; ++attempt) {
-    bool makes_own = false;
-    {
-      const MappingMap::Reading reading = map_.find(page);
-      if (!reading.found()) return PageAnswer::refused(base::Error::bus);
-      const Mapping mapping = reading.mapping();
-      if (use == PageUse::write ? !mapping.access().can_write()
-                                : mapping.access() == base::Access::none()) {
-        return PageAnswer::refused(base::Error::access_denied);
-      }
-      // Of memory that is private here, the page must be this space's own before it is lent.
-      makes_own = !mapping.is_shared() && mapping.max_access().can_write();
-      const base::Access access = makes_own && mapping.access().can_write()
-                                      ? base::Access(base::Right::write)
-                                  : mapping.access().can_read()
-                                      ? base::Access(base::Right::read)
-                                      : base::Access(base::Right::execute);
-      if (mapping.is_shared()) return mapping.object()->page(mapping.object_page_of(page), use);
-      FaultOutcome outcome = fault_once({base::UserAddr::of(page), access});
-      if (outcome.must_wait()) return PageAnswer::wait_for(outcome.token().wait);
-      if (outcome.kind() == FaultOutcome::Kind::refused) {
-        return PageAnswer::refused(outcome.refusal() == Refusal::out_of_memory
-                                       ? base::Error::out_of_memory
-                                   : outcome.refusal() == Refusal::access
-                                       ? base::Error::access_denied
-                                       : base::Error::bus);
+  for (unsigned tries = 0; tries < 8; ++tries) {
+    const MappingMap::Reading reading = map_.find(page);
+    if (!reading.found()) return PageAnswer::refused(base::Error::bus);
+    const Mapping& mapping = reading.mapping();
+    const base::Access wanted =
+        use == PageUse::write ? base::Access(base::Right::write) : base::Access::none();
+    if (!mapping.access().has(wanted) || mapping.access() == base::Access::none()) {
+      return PageAnswer::refused(base::Error::access_denied);
+    }
+    if (mapping.is_shared() || (mapping.object() != nullptr && !mapping.max_access().can_write())) {
+      return mapping.object()->page(mapping.object_page_of(page), use);
+    }
+    // Of memory that is private here, the page must be this space's own before it is lent.
+    Attempt attempt = Attempt::finished;
+    FaultOutcome outcome = try_fault({base::UserAddr::of(page), wanted}, Ownership::own, attempt);
+    if (attempt == Attempt::hole) return PageAnswer::refused(base::Error::bus);
+    if (outcome.must_wait()) return PageAnswer::wait_for(outcome.token().wait);
+    if (outcome.kind() == FaultOutcome::Kind::refused) {
+      switch (outcome.refusal()) {
+        case Refusal::out_of_memory: return PageAnswer::refused(base::Error::out_of_memory);
+        case Refusal::access: return PageAnswer::refused(base::Error::access_denied);
+        default: return PageAnswer::refused(base::Error::bus);
       }
     }
+    if (attempt == Attempt::again) continue;
     const PageAnswer answer = pin_and_share(page);
     if (answer.kind() != PageAnswer::Kind::absent) return answer;
   }
@@ -184,8 +201,6 @@ void AddressSpace<M>::loan_ended(Loan& loan) {
 template <Machine M>
 void AddressSpace<M>::withdraw_loans(base::VpnRange range) {
   if (has_loans_.template load<base::Order::relaxed>() == 0) return;
-  base::Vpn done_up_to;  // loans are gone through in the order of their first pages, then age
-  (void)done_up_to;
   unsigned skip = 0;
   while (true) {
     ObjectRef held;
@@ -231,9 +246,8 @@ void AddressSpace<M>::sever_loans() {
 // ---- transfer
 
 template <Machine M>
-base::Result<base::VpnRange> AddressSpace<M>::transfer(AddressSpace& giver,
-                                                       const TransferRequest& request)
-    BASE_NO_THREAD_SAFETY_ANALYSIS {
+base::Result<base::VpnRange> AddressSpace<M>::transfer(
+    AddressSpace& giver, const TransferRequest& request) BASE_NO_THREAD_SAFETY_ANALYSIS {
   if (&giver == this || request.source.empty() || !user_pages().contains(request.source)) {
     return base::Error::invalid_argument;
   }
@@ -248,10 +262,9 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer(AddressSpace& giver,
 
 // Prepares both sides, then moves page by page; nothing fails once the first mapping has moved.
 template <Machine M>
-base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(AddressSpace& giver,
-                                                              const TransferRequest& request,
-                                                              Operation& mine, Operation& theirs)
-    BASE_NO_THREAD_SAFETY_ANALYSIS {
+base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
+    AddressSpace& giver, const TransferRequest& request, Operation& mine,
+    Operation& theirs) BASE_NO_THREAD_SAFETY_ANALYSIS {
   const base::VpnRange source = request.source;
   const Contents moving = giver.contents(source);
   if (!moving.whole) return base::Error::not_mapped;
@@ -273,9 +286,9 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(AddressSpace& give
   BASE_TRY(supply_nodes(pieces + 2));
   BASE_TRY(giver.supply_nodes(1));
   BASE_TRY(theirs.releases.reserve(moving.objects));
-  BASE_TRY_ASSIGN(Reserve source_reserve,
-                  giver.table_.prepare(source, Prepare::present, LargeLeaves::possible,
-                                       theirs.batch));
+  BASE_TRY_ASSIGN(
+      Reserve source_reserve,
+      giver.table_.prepare(source, Prepare::present, LargeLeaves::possible, theirs.batch));
   BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
   if (there.mappings != 0) {
     BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(mine, target, there));
@@ -312,16 +325,15 @@ base::Status AddressSpace<M>::prepare_arrival(AddressSpace& giver, base::VpnRang
       continue;
     }
     const base::Vpn at = target.first() + (page - source.first());
-    status = table_.with_private_table(at, 1, to,
-                                       [](LockedTable<M>&) { return base::Status(); });
+    status = table_.with_private_table(at, 1, to, [](LockedTable<M>&) { return base::Status(); });
     page += base::PageCount(1);
   }
   return status;
 }
 
 template <Machine M>
-void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source,
-                                 base::VpnRange target, Batch& from, Batch& to) {
+void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
+                                 Batch& from, Batch& to) {
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
     if (found.entry.kind == EntryKind::absent) {

@@ -55,88 +55,107 @@ void AddressSpace<M>::copy_page(base::Pfn to, base::Pfn from) {
 
 template <Machine M>
 FaultOutcome AddressSpace<M>::fault(const FaultRequest& request) {
-  using Result = typename FaultState::Result;
-  const base::Vpn page = request.address.page();
-  const bool write = request.access.can_write();
-  if (BASE_UNLIKELY(!user_pages().contains(page))) return refuse(Refusal::unmapped);
   while (true) {
-    bool again = false;
-    {
-      typename Epochs<Host>::Section section(system_.epochs(), gate_);
-      const MappingMap::Reading reading = map_.find(page);
-      if (BASE_LIKELY(reading.found())) {
-        const Mapping& mapping = reading.mapping();
-        if (BASE_UNLIKELY(!mapping.access().has(request.access.without(base::Right::user)))) {
-          return refuse(Refusal::access);
-        }
-        Batch batch = table_.batch();
-        FaultState state(reading, page, write, batch);
-        base::Status status;
-        if (BASE_LIKELY(mapping.object() == nullptr)) {
-          if (BASE_UNLIKELY(mapping.huge_pages() != HugePages::never) && try_large(state)) {
-            return FaultOutcome::resolved();
-          }
-          status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
-            serve_private(state, table);
-            return base::Status();
-          });
-        } else {
-          PageAnswer answer = PageAnswer::absent();
-          const Found there = table_.lookup(page);
-          // A private copy, or a page that only lacks rights, needs no asking.
-          const bool ask = there.entry.kind != EntryKind::leaf ||
-                           (write && mapping.is_shared() && !there.entry.access.can_write());
-          if (ask) {
-            const PageUse use = write && mapping.is_shared() ? PageUse::write : PageUse::read;
-            answer = mapping.object()->page(mapping.object_page_of(page), use);
-            if (answer.kind() == PageAnswer::Kind::wait) {
-              count(FaultKind::waited);
-              return FaultOutcome::wait({ObjectRef::share(*mapping.object()), answer.wait()});
-            }
-            if (answer.kind() == PageAnswer::Kind::refused) {
-              return refuse(answer.error() == base::Error::out_of_memory   ? Refusal::out_of_memory
-                            : answer.error() == base::Error::access_denied ? Refusal::access
-                                                                           : Refusal::bus);
-            }
-          }
-          Neighbours neighbours;
-          if (answer.is_page() && !(write && !mapping.is_shared()) &&
-              mapping.pattern() != Pattern::random) {
-            find_neighbours(state, neighbours);
-          }
-          status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
-            serve_object(state, table, answer);
-            if (state.result == Result::done) map_neighbours(state, table, neighbours);
-            return base::Status();
-          });
-          if (!status.ok() && answer.is_page()) machine().drop_frame(answer.frame());
-          drop_neighbours(neighbours);
-        }
-        if (state.result == Result::split) {
-          status = table_.split(page, batch);
-          state.result = Result::again;
-        }
-        batch.settle();
-        if (BASE_UNLIKELY(!status.ok() || state.failed)) return refuse(Refusal::out_of_memory);
-        if (BASE_LIKELY(state.result == Result::done)) return FaultOutcome::resolved();
-        again = true;
-      }
-    }
-    if (!again) {
-      FaultOutcome outcome = fault_in_hole(request, again);
-      if (!again) return outcome;
+    Attempt attempt = Attempt::finished;
+    FaultOutcome outcome = try_fault(request, Ownership::as_asked, attempt);
+    if (BASE_LIKELY(attempt == Attempt::finished)) return outcome;
+    if (attempt == Attempt::hole) {
+      FaultOutcome hole_outcome = fault_in_hole(request, attempt);
+      if (attempt == Attempt::finished) return hole_outcome;
     }
   }
+}
+
+template <Machine M>
+FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request, Ownership ownership,
+                                        Attempt& attempt) {
+  using Result = typename FaultState::Result;
+  const base::Vpn page = request.address.page();
+  const bool write = request.access.can_write() || ownership == Ownership::own;
+  attempt = Attempt::finished;
+  if (BASE_UNLIKELY(!user_pages().contains(page))) return refuse(Refusal::unmapped);
+  typename Epochs<Host>::Section section(system_.epochs(), gate_);
+  const MappingMap::Reading reading = map_.find(page);
+  if (BASE_UNLIKELY(!reading.found())) {
+    attempt = Attempt::hole;
+    return FaultOutcome::resolved();
+  }
+  const Mapping& mapping = reading.mapping();
+  const base::Access wanted = request.access.without(base::Right::user);
+  if (BASE_UNLIKELY(!mapping.access().has(wanted))) return refuse(Refusal::access);
+  Batch batch = table_.batch();
+  FaultState state(reading, page, write, batch);
+  base::Status status;
+  if (BASE_LIKELY(mapping.object() == nullptr)) {
+    if (BASE_UNLIKELY(mapping.huge_pages() != HugePages::never) && try_large(state)) {
+      return FaultOutcome::resolved();
+    }
+    status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
+      serve_private(state, table);
+      return base::Status();
+    });
+  } else {
+    base::Optional<FaultOutcome> early = fault_object(state, status);
+    if (early) return base::move(*early);
+  }
+  if (BASE_UNLIKELY(state.result == Result::split)) {
+    status = table_.split(page, batch);
+    state.result = Result::again;
+  }
+  batch.settle();
+  if (BASE_UNLIKELY(!status.ok() || state.failed)) return refuse(Refusal::out_of_memory);
+  if (BASE_UNLIKELY(state.result == Result::again)) attempt = Attempt::again;
+  return FaultOutcome::resolved();
+}
+
+// Memory of an object: the page is asked for before any table is locked. An outcome: nothing was
+// done to the tables.
+template <Machine M>
+BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultState& state,
+                                                                         base::Status& status) {
+  using Result = typename FaultState::Result;
+  const Mapping& mapping = state.mapping;
+  PageAnswer answer = PageAnswer::absent();
+  const Found there = table_.lookup(state.page);
+  // A private copy, or a page that only lacks rights, needs no asking.
+  if (there.entry.kind != EntryKind::leaf ||
+      (state.write && mapping.is_shared() && !there.entry.access.can_write())) {
+    const PageUse use = state.write && mapping.is_shared() ? PageUse::write : PageUse::read;
+    answer = mapping.object()->page(mapping.object_page_of(state.page), use);
+    if (answer.kind() == PageAnswer::Kind::wait) {
+      count(FaultKind::waited);
+      return FaultOutcome::wait({ObjectRef::share(*mapping.object()), answer.wait()});
+    }
+    if (answer.kind() == PageAnswer::Kind::refused) {
+      return refuse(answer.error() == base::Error::out_of_memory   ? Refusal::out_of_memory
+                    : answer.error() == base::Error::access_denied ? Refusal::access
+                                                                   : Refusal::bus);
+    }
+  }
+  Neighbours neighbours;
+  if (answer.is_page() && !(state.write && !mapping.is_shared()) &&
+      mapping.pattern() != Pattern::random) {
+    find_neighbours(state, neighbours);
+  }
+  status = table_.with_private_table(state.page, 1, state.batch, [&](LockedTable<M>& table) {
+    serve_object(state, table, answer);
+    if (state.result == Result::done) map_neighbours(state, table, neighbours);
+    return base::Status();
+  });
+  if (!status.ok() && answer.is_page()) machine().drop_frame(answer.frame());
+  drop_neighbours(neighbours);
+  return base::nothing;
 }
 
 // Nothing is mapped at the page, as far as a reader can see. A writer may be replacing a mapping
 // there, so the answer is made under the lock; and a stack above may grow.
 template <Machine M>
-FaultOutcome AddressSpace<M>::fault_in_hole(const FaultRequest& request, bool& again) {
+FaultOutcome AddressSpace<M>::fault_in_hole(const FaultRequest& request, Attempt& attempt) {
   const base::Vpn page = request.address.page();
+  attempt = Attempt::finished;
   Operation operation(*this);
   if (map_.find(page).found()) {
-    again = true;
+    attempt = Attempt::again;
     return FaultOutcome::resolved();
   }
   const base::Optional<Mapping> above = map_.at_or_after(page);
@@ -160,7 +179,7 @@ FaultOutcome AddressSpace<M>::fault_in_hole(const FaultRequest& request, bool& a
   if (above->locking() != Locking::none) locked_ += growth;
   map_.extend_down(above->first(), page);
   if (peak_mapped_ < map_.pages()) peak_mapped_ = map_.pages();
-  again = true;
+  attempt = Attempt::again;
   return FaultOutcome::resolved();
 }
 
@@ -243,8 +262,12 @@ void AddressSpace<M>::copy_on_write(FaultState& state, LockedTable<M>& table, co
       Format::granted(state.mapping.access().with(base::Right::user), features);
   const base::Pfn from = entry.frame + (state.page - table.entry_pages(state.page).first());
   FrameRecord* record = machine().counted(entry.frame);
-  if (record != nullptr && record->state() == FrameState::private_page && record->is_exclusive() &&
-      !has_flag(entry, LeafFlag::shared)) {
+  // Ours alone; or lent to others, who see what we write.
+  const bool ours =
+      record != nullptr &&
+      ((record->state() == FrameState::private_page && record->is_exclusive()) ||
+       (record->state() == FrameState::borrowed && has_flag(entry, LeafFlag::pinned)));
+  if (ours) {
     table.change(state.page, state.batch, [&](const Entry& now) {
       Entry next = now;
       next.access = access;

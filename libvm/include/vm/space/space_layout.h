@@ -36,6 +36,7 @@ base::Status AddressSpace<M>::create(const SpaceOptions& options) {
 template <Machine M>
 void AddressSpace<M>::destroy() {
   BASE_CHECK(created_, "AddressSpace destroyed twice");
+  sever_loans();
   system_.mappers().leave(*this);
   table_.destroy();
   const base::VpnRange everything = user_pages();
@@ -54,6 +55,7 @@ void AddressSpace<M>::destroy() {
     object_mappings_ = 0;
     future_locking_ = Locking::none;
   }
+  has_loans_.template store<base::Order::relaxed>(0);
   large_leaves_.template store<base::Order::relaxed>(0);
   created_ = false;
   (void)system_.epochs().poll();
@@ -221,6 +223,19 @@ base::Status AddressSpace<M>::check_request(const MapRequest& request) {
 template <Machine M>
 base::Result<base::VpnRange> AddressSpace<M>::map(const MapRequest& request) {
   BASE_TRY(check_request(request));
+  if (request.object != nullptr && request.object->kind() == ObjectKind::borrowed) {
+    base::Guard loans(system_.loan_lock());
+    PageLender* lender = static_cast<Loaned*>(request.object)->lender();
+    if (lender != nullptr && lends_to_itself(static_cast<AddressSpace&>(*lender), 0)) {
+      return base::Error::would_deadlock;
+    }
+    return map_unchecked(request);
+  }
+  return map_unchecked(request);
+}
+
+template <Machine M>
+base::Result<base::VpnRange> AddressSpace<M>::map_unchecked(const MapRequest& request) {
   const base::Access access = request.access.without(base::Right::user);
   base::Access most = request.max_access.without(base::Right::user);
   if (request.object != nullptr) {
@@ -328,6 +343,7 @@ void AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRange range
   }
   publish_mappings();
   table_.remove(range, reserve, operation.batch);
+  operation.lost(range);
 }
 
 // Frees the tables that have become empty in the hole that `range` is now part of.

@@ -158,7 +158,10 @@ void AddressSpace<M>::check_entries() {
     }
     BASE_CHECK(record->references() != 0, "entry of a frame that nobody holds");
     const bool private_page = record->state() == FrameState::private_page;
-    BASE_CHECK(mapping.object() != nullptr || private_page, "foreign frame in private memory");
+    BASE_CHECK(
+        mapping.object() != nullptr || private_page ||
+            (record->state() == FrameState::borrowed && has_flag(found.entry, LeafFlag::pinned)),
+        "foreign frame in private memory");
     BASE_CHECK(!private_page || !given.can_write() || record->is_exclusive(),
                "private page writable by several");
   });

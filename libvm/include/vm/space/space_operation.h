@@ -25,13 +25,22 @@ class BASE_SCOPED_CAPABILITY AddressSpace<M>::Operation {
     space_.tidy_nodes();
     space_.lock_.release();
     releases.release_all();
+    if (!lost_.empty()) space_.withdraw_loans(lost_);
     (void)space_.system_.epochs().poll();
   }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
+  // The pages of `range` are not what they were: borrowers of them are told at the end.
+  void lost(base::VpnRange range) {
+    lost_ = lost_.empty() ? range
+                          : base::VpnRange(base::min(lost_.first(), range.first()),
+                                           base::max(lost_.end(), range.end()));
+  }
+
  private:
   AddressSpace& space_;
+  base::VpnRange lost_;
 
  public:
   TlbBatch<M> batch;

@@ -153,6 +153,7 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
   }
   system_.epochs().open(gate_);
   BASE_TRY(status);
+  operation.lost(request.source);
   if (!leave) trim_around(request.source, operation.batch);
   return target;
 }

@@ -53,12 +53,17 @@ class SpaceSystem {
   [[nodiscard]] ObjectMappers<typename Host::Lock>& mappers() { return mappers_; }
   // What memory objects are made with.
   [[nodiscard]] ObjectSystem<Frames>& objects() { return objects_; }
+  // Held while a borrow is made, so that none closes a cycle with another. Outermost.
+  [[nodiscard]] typename Host::Lock& loan_lock() BASE_RETURN_CAPABILITY(loan_lock_) {
+    return loan_lock_;
+  }
   [[nodiscard]] base::Pfn zero_frame() const { return zero_frame_; }
 
  private:
   System<M>& machine_;
   ObjectMappers<typename Host::Lock> mappers_;
   ObjectSystem<Frames> objects_;
+  typename Host::Lock loan_lock_;
   base::Pfn zero_frame_;
   bool started_ = false;
 };

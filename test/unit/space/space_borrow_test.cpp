@@ -1,0 +1,160 @@
+#include <catch2/catch.hpp>
+
+#include "space_fixture.h"
+
+using namespace space_test;
+using base::PageCount;
+using base::Right;
+using base::Vpn;
+using base::VpnRange;
+
+namespace {
+
+VpnRange range(uint64_t first, uint64_t count) {
+  return VpnRange::of(Vpn(first), PageCount(count));
+}
+
+template <class F>
+base::Result<VpnRange> borrow(Process<F>& borrower, Process<F>& lender, uint64_t source,
+                              uint64_t count, uint64_t target,
+                              base::Access access = Right::read | Right::write) {
+  vm::BorrowRequest request;
+  request.source = range(source, count);
+  request.access = access;
+  request.placement = vm::Placement::fixed_at(Vpn(target));
+  return borrower.space.borrow(lender.space, request);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("borrower and lender see each other's writes", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  Process<TestType> borrower(world);
+  REQUIRE(lender.map(0x1000, 16).ok());
+  REQUIRE(lender.write(0x1001, 1));
+  REQUIRE(borrow(borrower, lender, 0x1000, 16, 0x5000).ok());
+  CHECK(borrower.read(0x5001) == 1u);
+  REQUIRE(lender.write(0x1001, 2));
+  CHECK(borrower.read(0x5001) == 2u);
+  REQUIRE(borrower.write(0x5001, 3));
+  CHECK(lender.read(0x1001) == 3u);
+  // Untouched memory becomes real when it is lent, even if only read.
+  CHECK(borrower.read(0x5002) == 0u);
+  REQUIRE(lender.write(0x1002, 4));
+  CHECK(borrower.read(0x5002) == 4u);
+  lender.space.check();
+  borrower.space.check();
+  REQUIRE(lender.space.protect(range(0x1000, 16), Right::read).ok());
+  REQUIRE(lender.space.protect(range(0x1000, 16), Right::read | Right::write).ok());
+  REQUIRE(lender.write(0x1002, 5));
+  CHECK(borrower.read(0x5002) == 5u);
+  lender.space.check();
+}
+
+TEMPLATE_TEST_CASE("a clone of the lender gets copies, a clone of the borrower borrows too", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  Process<TestType> borrower(world);
+  REQUIRE(lender.map(0x1000, 16).ok());
+  REQUIRE(lender.write(0x1001, 1));
+  REQUIRE(borrow(borrower, lender, 0x1000, 16, 0x5000).ok());
+  REQUIRE(borrower.write(0x5001, 2));
+  Process<TestType> child(world);
+  REQUIRE(lender.space.clone_into(child.space).ok());
+  CHECK(child.read(0x1001) == 2u);
+  REQUIRE(lender.write(0x1001, 3));
+  CHECK(borrower.read(0x5001) == 3u);
+  CHECK(child.read(0x1001) == 2u);
+  REQUIRE(child.write(0x1001, 4));
+  CHECK(borrower.read(0x5001) == 3u);
+  Process<TestType> heir(world);
+  REQUIRE(borrower.space.clone_into(heir.space).ok());
+  REQUIRE(heir.write(0x5001, 6));
+  CHECK(lender.read(0x1001) == 6u);
+  CHECK(borrower.read(0x5001) == 6u);
+  CHECK(heir.read(0x5003) == 0u);
+  for (auto* process : {&lender, &borrower, &child, &heir}) process->space.check();
+}
+
+TEMPLATE_TEST_CASE("what the lender unmaps is a bus error for the borrower", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> borrower(world);
+  {
+    Process<TestType> lender(world);
+    REQUIRE(lender.map(0x1000, 16).ok());
+    for (uint64_t page = 0x1000; page < 0x1010; ++page) REQUIRE(lender.write(page, page));
+    REQUIRE(borrow(borrower, lender, 0x1000, 16, 0x5000).ok());
+    REQUIRE(borrow(borrower, lender, 0x1008, 8, 0x6000, Right::read).ok());
+    for (uint64_t page = 0; page < 16; ++page) CHECK(borrower.read(0x5000 + page) == 0x1000 + page);
+    CHECK(borrower.read(0x6004) == 0x100cu);
+    CHECK_FALSE(borrower.write(0x6004, 1));
+    REQUIRE(lender.space.unmap(range(0x1004, 9)).ok());
+    CHECK(borrower.read(0x5003) == 0x1003u);
+    CHECK_FALSE(borrower.read(0x5004).has_value());
+    CHECK(borrower.refusal == vm::Refusal::bus);
+    CHECK_FALSE(borrower.read(0x6004).has_value());
+    CHECK(borrower.read(0x6005) == 0x100du);
+    borrower.space.check();
+    lender.space.check();
+    // Partial unmap by the borrower keeps the offsets of the rest.
+    REQUIRE(borrower.space.unmap(range(0x5000, 2)).ok());
+    CHECK(borrower.read(0x5002) == 0x1002u);
+  }
+  CHECK_FALSE(borrower.read(0x5003).has_value());
+  CHECK(borrower.refusal == vm::Refusal::bus);
+  borrower.space.check();
+}
+
+TEMPLATE_TEST_CASE("borrows from oneself and in a circle are refused", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> a(world);
+  Process<TestType> b(world);
+  Process<TestType> c(world);
+  for (auto* process : {&a, &b, &c}) REQUIRE(process->map(0x1000, 4).ok());
+  CHECK(borrow(a, a, 0x1000, 1, 0x9000).error() == base::Error::invalid_argument);
+  REQUIRE(borrow(a, b, 0x1000, 4, 0x2000).ok());
+  REQUIRE(borrow(b, c, 0x1000, 4, 0x2000).ok());
+  CHECK(borrow(c, a, 0x1000, 4, 0x2000).error() == base::Error::would_deadlock);
+  CHECK(borrow(b, a, 0x1000, 4, 0x3000).error() == base::Error::would_deadlock);
+  CHECK(borrow(a, c, 0x2000, 4, 0x3000).error() == base::Error::not_mapped);
+  CHECK(borrow(a, b, 0x1000, 4, 0x3000, Right::execute).error() == base::Error::access_denied);
+  // Lending on what one has borrowed.
+  REQUIRE(borrow(a, b, 0x2000, 4, 0x4000).ok());
+  REQUIRE(c.write(0x1002, 5));
+  CHECK(a.read(0x4002) == 5u);
+  REQUIRE(a.write(0x4002, 6));
+  CHECK(c.read(0x1002) == 6u);
+  for (auto* process : {&a, &b, &c}) process->space.check();
+}
+
+TEMPLATE_TEST_CASE("transferred memory leaves the giver and arrives with its contents", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> giver(world);
+  Process<TestType> taker(world);
+  REQUIRE(giver.map(0x11f8, 16).ok());
+  for (uint64_t page = 0; page < 16; page += 2) REQUIRE(giver.write(0x11f8 + page, page + 1));
+  REQUIRE(giver.space.protect(range(0x11fc, 2), Right::read).ok());
+  Process<TestType> child(world);
+  REQUIRE(giver.space.clone_into(child.space).ok());
+  vm::TransferRequest request;
+  request.source = range(0x11fa, 10);
+  request.placement = vm::Placement::fixed_at(Vpn(0x7001));
+  const base::Result<VpnRange> result = taker.space.transfer(giver.space, request);
+  REQUIRE(result.ok());
+  CHECK_FALSE(giver.read(0x11fa).has_value());
+  CHECK(giver.read(0x11f8) == 1u);
+  CHECK(taker.read(0x7001) == 3u);
+  CHECK_FALSE(taker.write(0x7003, 1));
+  CHECK(taker.read(0x7002) == 0u);
+  REQUIRE(taker.write(0x7001, 9));
+  CHECK(child.read(0x11fa) == 3u);
+  for (auto* process : {&giver, &taker, &child}) process->space.check();
+  request.source = range(0x11f0, 10);
+  CHECK(taker.space.transfer(giver.space, request).error() == base::Error::not_mapped);
+}
