@@ -54,7 +54,7 @@ def added_static_binary_of_the_host_runs(arch):
 
 def fault_of_a_program_kills_it_and_says_where(arch):
     result = guest.boot(arch, "--cmd", "/bin/crash null-write").check(SIGSEGV, b"")
-    result.check(log=r"(?i)crash.*\b0x0+\b|\b0x0+\b.*crash")
+    result.check(log=r"crash\[\d+\]: killed: write of 0: nothing is mapped there.*tables: absent")
 
 
 def text_is_not_writable(arch):
@@ -136,11 +136,14 @@ def vector_registers_survive_the_kernel(arch):
 def self_tests(arch):
     # Little memory: one of them takes all there is.
     result = guest.boot(arch, "--mem", "256", "--append", "selftest=all", "--cmd", "/bin/true")
-    lines = re.findall(r"^@test (ok|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
-    assert lines, "no self-test reported anything:\n" + result.log[-2000:]
-    if result.status != 0 and all(verdict == "ok" for verdict, _, _ in lines):
+    lines = re.findall(r"^@test (ok|absent|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
+    if result.status != 0 and not any(verdict == "failed" for verdict, _, _ in lines):
         result.fail(f"status {result.status} ({result.reason})")
-    return [(name, None if verdict == "ok" else why or "failed") for verdict, name, why in lines]
+    present = [(name, why or "failed" if verdict == "failed" else None)
+               for verdict, name, why in lines if verdict != "absent"]
+    if len(present) < 10:
+        result.fail(f"only {len(present)} self-tests reported anything")
+    return present
 
 
 def kernel_functions(arch):
