@@ -120,13 +120,42 @@ def memory_of_16_gib(arch):
     guest.boot(arch, "--mem", "16G", "--cmd", "/bin/hello").check(0, b"hello, world\n")
 
 
+def memory_above_4_gib_is_used(arch):
+    """More than lies below 4 GiB: x86_64 has 2 GiB there, aarch64 3 GiB (RAM starts at 1 GiB)."""
+    size, touched = {"x86_64": (3072, 2560), "aarch64": (4096, 3328)}[arch]
+    guest.boot(arch, "--mem", str(size), "--cmd", f"/bin/touch {touched}",
+               timeout=600).check(0, f"{touched * 256} pages\n".encode())
+
+
+def running_out_of_memory_kills_the_program_alone(arch):
+    result = guest.boot(arch, "--mem", "128", "--cmd", "/bin/touch 1024")
+    if result.status not in (1, 128 + 7, 128 + 9, SIGSEGV):
+        result.fail(f"status {result.status} ({result.reason})")
+
+
+def four_processors(arch):
+    guest.boot(arch, "--smp", "4", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def counted_instructions(arch):
+    guest.boot(arch, "--icount", "--cmd", "/bin/hello").check(0, b"hello, world\n")
+
+
+def log_goes_to_the_console_without_a_side_channel(arch):
+    """As on hardware: later words win, so the log is the console and power goes off by firmware."""
+    result = guest.boot(arch, "--append", "log=console exit=platform", "--cmd", "/bin/hello")
+    assert result.stdout.startswith(b"hello, world\n"), result.stdout
+    assert b"power off" in result.stdout, result.stdout
+    result.check(status.RESET)  # the machine is off, and said nothing where tools/run listens
+
+
 def eager_paging(arch):
     guest.boot(arch, "--eager", "--cmd", "/bin/hello").check(0, b"hello, world\n")
 
 
 def five_levels_of_page_tables(arch):
-    guest.boot(arch, "--append", "levels=5", "--cmd", "/bin/hello").check(
-        0, b"hello, world\n", log=r"\b5 levels\b")
+    guest.boot(arch, "--append", "levels=5", "--cmd", "/bin/touch 4").check(
+        0, b"1024 pages\n", log=r"\b5 levels\b")
 
 
 def vector_registers_survive_the_kernel(arch):
@@ -171,5 +200,7 @@ if __name__ == "__main__":
         panic_names_the_functions, kernel_stack_overflow_is_a_panic,
         kernel_null_access_is_a_panic_that_names_every_caller,
         hang_is_a_timeout, reset_is_told_from_an_exit, memory_of_128_mib_is_enough,
-        memory_of_4_gib, memory_of_16_gib, eager_paging,
+        memory_of_4_gib, memory_of_16_gib, memory_above_4_gib_is_used,
+        running_out_of_memory_kills_the_program_alone, four_processors, counted_instructions,
+        log_goes_to_the_console_without_a_side_channel, eager_paging,
         five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests]))
