@@ -211,6 +211,7 @@ void read_root(uint64_t physical, unsigned entry_size) {
 }  // namespace
 
 void read_acpi() {
+  found = Platform();
   const uint64_t where = boot_info().acpi_rsdp;
   const auto* rsdp =
       where == 0 ? nullptr : front_as<acpi::Rsdp>(memory_at(where, sizeof(acpi::Rsdp)));

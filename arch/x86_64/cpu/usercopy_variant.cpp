@@ -25,10 +25,10 @@ std::optional<usercopy::FeatureSet> usercopy_features(std::string_view variant) 
   if (variant == "steps") {
     return features;
   }
-  if (variant == "string") {
+  if (variant == "movsb") {
     return features.with(USERCOPY_FEATURE_STRING_ONLY);
   }
-  if (variant == "quads") {
+  if (variant == "movsq") {
     return features.with(USERCOPY_FEATURE_NO_ERMS);
   }
   return std::nullopt;

@@ -12,7 +12,7 @@ namespace cpu {
 inline constexpr usercopy::Patcher usercopy_patcher = x86_64::patcher;
 
 // The features to patch in. `variant` (the command line's `usercopy=`): "" the best; "steps",
-// "string" (REP MOVSB for every size), "quads" (REP MOVSQ) force one. nullopt: no such variant, or
+// "movsb" (REP MOVSB for every size), "movsq" (REP MOVSQ) force one. nullopt: no such variant, or
 // the processor cannot run it. After enable_features().
 [[nodiscard]] std::optional<usercopy::FeatureSet> usercopy_features(std::string_view variant);
 
