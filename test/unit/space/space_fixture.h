@@ -172,7 +172,6 @@ class Process {
       }
       vm::FaultOutcome outcome =
           space.fault({base::UserAddr::of(base::Vpn(page)), access.with(base::Right::user)});
-      last = outcome.kind();
       if (outcome.kind() == vm::FaultOutcome::Kind::refused) {
         refusal = outcome.refusal();
         return base::nothing;
@@ -198,8 +197,7 @@ class Process {
 
  public:
   vm::AddressSpace<typename W::M> space;
-  vm::FaultOutcome::Kind last = vm::FaultOutcome::Kind::resolved;
-  vm::Refusal refusal = vm::Refusal::unmapped;
+  std::atomic<vm::Refusal> refusal = vm::Refusal::unmapped;  // the latest
 };
 
 }  // namespace space_test
