@@ -57,8 +57,8 @@ constexpr uint64_t frame_size = 0x10000;
 constexpr uint32_t four_priorities = 0xa0a0a0a0;
 constexpr unsigned patience = 1'000'000;  // reads of a status register before giving up
 
-Mmio distributor_;
-Mmio redistributor_;  // of the boot CPU
+Mmio distributor;
+Mmio redistributor;  // of the boot CPU
 
 // Affinity 3.2.1.0 as GICR_TYPER[63:32] has it.
 uint32_t packed_affinity() {
@@ -68,7 +68,7 @@ uint32_t packed_affinity() {
 
 bool wait_for_distributor() {
   for (unsigned i = 0; i < patience; ++i) {
-    if ((distributor_.read32(gicd_ctlr) & ctlr_write_pending) == 0) {
+    if ((distributor.read32(gicd_ctlr) & ctlr_write_pending) == 0) {
       return true;
     }
   }
@@ -86,7 +86,7 @@ bool find_redistributor(uint64_t base, uint64_t size) {
     const Mmio candidate{reinterpret_cast<uint64_t>(mapped) + offset};
     const uint64_t type = candidate.read64(gicr_typer);
     if (type >> 32 == packed_affinity()) {
-      redistributor_ = candidate;
+      redistributor = candidate;
       return true;
     }
     if ((type & typer_last) != 0) {
@@ -128,25 +128,25 @@ void silence(Mmio block, uint32_t first, uint32_t end) {
 }
 
 const char* init_distributor() {
-  distributor_.write32(gicd_ctlr, 0);
+  distributor.write32(gicd_ctlr, 0);
   if (!wait_for_distributor()) {
     return "GIC: the distributor does not stop";
   }
-  const uint32_t lines = 32 * ((distributor_.read32(gicd_typer) & 0x1f) + 1);
-  silence(distributor_, first_shared, lines < gic::first_special ? lines : gic::first_special);
-  distributor_.write32(gicd_ctlr, ctlr_affinity_routing | ctlr_enable_group1);
+  const uint32_t lines = 32 * ((distributor.read32(gicd_typer) & 0x1f) + 1);
+  silence(distributor, first_shared, lines < gic::first_special ? lines : gic::first_special);
+  distributor.write32(gicd_ctlr, ctlr_affinity_routing | ctlr_enable_group1);
   return wait_for_distributor() ? nullptr : "GIC: the distributor does not start";
 }
 
 const char* init_redistributor() {
-  const uint32_t waker = redistributor_.read32(gicr_waker);
-  redistributor_.write32(gicr_waker, waker & ~waker_processor_sleep);
-  for (unsigned i = 0; (redistributor_.read32(gicr_waker) & waker_children_asleep) != 0; ++i) {
+  const uint32_t waker = redistributor.read32(gicr_waker);
+  redistributor.write32(gicr_waker, waker & ~waker_processor_sleep);
+  for (unsigned i = 0; (redistributor.read32(gicr_waker) & waker_children_asleep) != 0; ++i) {
     if (i == patience) {
       return "GIC: the redistributor does not wake up";
     }
   }
-  silence(Mmio{redistributor_.base + frame_size}, 0, first_shared);
+  silence(Mmio{redistributor.base + frame_size}, 0, first_shared);
   dsb_sy();
   return nullptr;
 }
@@ -167,7 +167,7 @@ const char* init_cpu_interface() {
 
 // Where an interrupt's bits are.
 Mmio block_of(uint32_t line) {
-  return line < first_shared ? Mmio{redistributor_.base + frame_size} : distributor_;
+  return line < first_shared ? Mmio{redistributor.base + frame_size} : distributor;
 }
 
 }  // namespace
@@ -185,7 +185,7 @@ const char* init_interrupt_controller(const kernel::Platform& platform) {
   if (mapped == nullptr) {
     return "GIC: no room to map the distributor";
   }
-  distributor_ = Mmio{reinterpret_cast<uint64_t>(mapped)};
+  distributor = Mmio{reinterpret_cast<uint64_t>(mapped)};
   if (!find_redistributor(madt)) {
     return "MADT names no GIC redistributor of this CPU";
   }
@@ -204,20 +204,20 @@ void enable_line(uint32_t line, LineTrigger trigger) {
   }
   const Mmio block = block_of(line);
   if (line >= first_per_cpu) {  // software-generated ones are edge by definition
-    const uint64_t offset = icfgr + line / 16 * 4;
+    const uint64_t offset = icfgr + uint64_t{line / 16} * 4;
     const uint32_t edge = 2u << (line % 16 * 2);
     const uint32_t old = block.read32(offset);
     block.write32(offset, trigger == LineTrigger::edge ? old | edge : old & ~edge);
   }
   if (line >= first_shared) {
-    distributor_.write64(irouter + uint64_t{8} * line, this_cpu().hardware_id);
+    distributor.write64(irouter + uint64_t{8} * line, this_cpu().hardware_id);
   }
-  block.write32(isenabler + line / 32 * 4, 1u << line % 32);
+  block.write32(isenabler + uint64_t{line / 32} * 4, 1u << line % 32);
 }
 
 void disable_line(uint32_t line) {
   if (line < gic::first_special) {
-    block_of(line).write32(icenabler + line / 32 * 4, 1u << line % 32);
+    block_of(line).write32(icenabler + uint64_t{line / 32} * 4, 1u << line % 32);
   }
 }
 

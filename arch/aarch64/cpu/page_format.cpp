@@ -4,8 +4,6 @@
 
 namespace cpu {
 
-uint64_t leaf_shareability = entry_inner_shareable;
-
 namespace {
 
 constexpr uint64_t tcr_wide_descriptors = 1ULL << 59;  // DS

@@ -34,7 +34,7 @@ inline constexpr uint64_t entry_address_mask = 0x0003'ffff'ffff'f000ULL;
 // What a leaf says about shareability: entry_inner_shareable, or nothing with 52-bit descriptors,
 // where TCR_EL1 says it for all and the two bits belong to the address. Set by
 // adopt_kernel_root().
-extern uint64_t leaf_shareability;
+inline constinit uint64_t leaf_shareability = entry_inner_shareable;
 
 // A leaf for `physical` at `level` (1 or 2). Kernel leaves are global, user leaves are not.
 // The kernel never executes a user leaf, nor a user a kernel leaf.

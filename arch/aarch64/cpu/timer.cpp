@@ -16,14 +16,14 @@ constexpr uint64_t control_enable = 1;
 constexpr uint32_t usual_virtual_timer = 27;  // the PPI that the base system architecture names
 constexpr uint64_t second_ns = 1'000'000'000;
 
-uint64_t hz_ = 0;
-uint64_t scale_ = 0;  // nanoseconds a cycle, 32 fractional bits
-uint64_t start_ = 0;  // counter at init_timer()
-uint32_t line_ = 0;
+uint64_t hz = 0;
+uint64_t scale = 0;        // nanoseconds a cycle, 32 fractional bits
+uint64_t start_count = 0;  // counter at init_timer()
+uint32_t interrupt_line = 0;
 
 // Of the boot CPU, the only one with a tick.
-uint64_t period_ = 0;    // cycles; 0: one shot
-uint64_t deadline_ = 0;  // counter value
+uint64_t tick_period = 0;    // cycles; 0: one shot
+uint64_t next_deadline = 0;  // counter value
 
 uint64_t counter() {
   isb();  // the counter may otherwise be read early
@@ -31,12 +31,11 @@ uint64_t counter() {
 }
 
 uint64_t cycles_of(uint64_t ns) {
-  return static_cast<uint64_t>(static_cast<unsigned __int128>(ns / second_ns) * hz_) +
-         ns % second_ns * hz_ / second_ns;
+  return ns / second_ns * hz + ns % second_ns * hz / second_ns;
 }
 
 void arm(uint64_t deadline) {
-  deadline_ = deadline;
+  next_deadline = deadline;
   SYSREG_WRITE("cntv_cval_el0", deadline);
   SYSREG_WRITE("cntv_ctl_el0", control_enable);
   isb();
@@ -45,40 +44,41 @@ void arm(uint64_t deadline) {
 }  // namespace
 
 const char* init_timer(const kernel::Platform& platform) {
-  hz_ = SYSREG_READ("cntfrq_el0");
-  if (hz_ < 1'000'000 || hz_ > 16 * second_ns) {
+  hz = SYSREG_READ("cntfrq_el0");
+  if (hz < 1'000'000 || hz > 16 * second_ns) {
     return "the firmware left no plausible counter frequency (CNTFRQ_EL0)";
   }
-  scale_ = (second_ns << 32) / hz_;
-  line_ = platform.gtdt.present && platform.gtdt.virtual_timer != 0 ? platform.gtdt.virtual_timer
-                                                                    : usual_virtual_timer;
-  start_ = counter();
+  scale = (second_ns << 32) / hz;
+  interrupt_line = platform.gtdt.present && platform.gtdt.virtual_timer != 0
+                       ? platform.gtdt.virtual_timer
+                       : usual_virtual_timer;
+  start_count = counter();
   SYSREG_WRITE("cntv_ctl_el0", 0);
   isb();
-  enable_line(line_, LineTrigger::level);
+  enable_line(interrupt_line, LineTrigger::level);
   return nullptr;
 }
 
 uint64_t monotonic_ns() {
-  if (scale_ == 0) {
+  if (scale == 0) {
     return 0;
   }
-  const uint64_t cycles = counter() - start_;
-  return static_cast<uint64_t>(static_cast<unsigned __int128>(cycles) * scale_ >> 32);
+  const uint64_t cycles = counter() - start_count;
+  return static_cast<uint64_t>(static_cast<unsigned __int128>(cycles) * scale >> 32);
 }
 
 uint64_t counter_hz() {
-  return hz_;
+  return hz;
 }
 
 void start_tick(uint64_t period_ns) {
   const uint64_t period = cycles_of(period_ns);
-  period_ = period == 0 ? 1 : period;
-  arm(counter() + period_);
+  tick_period = period == 0 ? 1 : period;
+  arm(counter() + tick_period);
 }
 
 void start_one_shot(uint64_t delay_ns) {
-  period_ = 0;
+  tick_period = 0;
   arm(counter() + cycles_of(delay_ns));
 }
 
@@ -88,17 +88,17 @@ void stop_tick() {
 }
 
 uint32_t timer_line() {
-  return line_;
+  return interrupt_line;
 }
 
 void timer_expired() {
-  if (period_ == 0) {
+  if (tick_period == 0) {
     stop_tick();
     return;
   }
   const uint64_t now = counter();
-  const uint64_t next = deadline_ + period_;
-  arm(next > now ? next : now + period_);  // missed ticks are dropped
+  const uint64_t next = next_deadline + tick_period;
+  arm(next > now ? next : now + tick_period);  // missed ticks are dropped
 }
 
 }  // namespace cpu

@@ -4,10 +4,6 @@
 
 #include "cpu/page_format.h"
 
-namespace cpu {
-uint64_t leaf_shareability = entry_inner_shareable;
-}
-
 namespace {
 
 constexpr uint64_t physical = 0x1234'5620'0000;
