@@ -1,6 +1,7 @@
 // Several CPUs on one space at once. Each works in pages of its own, whose contents it knows, and
 // faults everywhere; one clones the space all the while. Run it under ThreadSanitizer too.
 #include <catch2/catch.hpp>
+#include <mutex>
 #include <random>
 #include <shared_mutex>
 #include <thread>
