@@ -1,0 +1,70 @@
+// Operation: one step of a test sequence: what to do, in which space, to which pages. Small numbers
+// only, so that sequences are drawn at random, enumerated, read from a fuzzer's bytes, and printed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/access.h"
+#include "sim/random.h"
+
+namespace model {
+
+enum class Kind : uint8_t {
+  map,         // fixed; replaces
+  map_new,     // fixed, refused when something is there
+  map_any,     // anywhere
+  unmap,
+  protect,
+  remap,       // to `target`, `new_count` pages
+  remap_grow,  // in place, to `new_count` pages
+  clone,       // into the other space, which is emptied first
+  dont_need,
+  inherit,     // how children get it: `choice`
+  populate,    // as for writing (choice 1) or reading
+  write,
+  read,
+  execute,
+  reset,       // empties the space and starts it anew
+  run,         // the third CPU runs this space from now on
+  idle,        // the space's own CPU stops running it, and runs it again at the next access
+  pass_time,   // epochs advance, what waits to be freed is
+};
+inline constexpr unsigned kind_count = unsigned(Kind::pass_time) + 1;
+
+enum class Backing : uint8_t { zero_fill, shared_object, private_object };
+
+struct Operation {
+  Kind kind = Kind::read;
+  uint8_t space = 0;
+  uint8_t page = 0;
+  uint8_t count = 1;
+  uint8_t target = 0;
+  uint8_t new_count = 1;
+  uint8_t choice = 0;  // access, inheritance, CPU
+  Backing backing = Backing::zero_fill;
+};
+
+// What `choice` means for map and protect.
+inline base::Access access_of(uint8_t choice) {
+  using base::Right;
+  switch (choice % 5) {
+    case 0: return base::Access::none();
+    case 1: return Right::read;
+    case 2: return Right::read | Right::write;
+    case 3: return Right::read | Right::execute;
+    default: return Right::read | Right::write | Right::execute;
+  }
+}
+
+std::string describe(const Operation& operation);
+// For the report of a failure.
+std::string describe(const std::vector<Operation>& operations);
+
+// Spaces 0 and 1, pages 0 .. pages-1; mostly sensible.
+Operation draw(sim::Random& random, unsigned pages);
+// From a fuzzer: every byte string is a sequence.
+std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages);
+
+}  // namespace model

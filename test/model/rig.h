@@ -1,0 +1,144 @@
+// Rig<Format>: two of libvm's address spaces on the adversarial machine, beside the model. Every
+// operation is made on both; then results, layout, contents, rights in the tables, what CPUs may
+// still remember, and every reference count are compared.
+//
+// CPU 0 runs space 0, CPU 1 space 1, CPU 2 either. Pages straddle the borders of a level-1 and a
+// level-2 table.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "model/operation.h"
+#include "model/space_model.h"
+#include "sim/world.h"
+#include "vm/object/shared_anonymous.h"
+#include "vm/space/address_space.h"
+
+namespace model {
+
+struct RigOptions {
+  unsigned pages = 8;
+  unsigned object_pages = 6;  // fewer than pages: the last ones are past the end of the object
+  sim::Options machine;
+  vm::HugePages huge_pages = vm::HugePages::never;
+  bool deep_checks = true;  // check() and the audit after every operation
+};
+
+template <class F>
+class Rig {
+ public:
+  using M = sim::Machine<F>;
+  using Space = vm::AddressSpace<M>;
+  using Frames = typename sim::World<F>::Allocator;
+  using Object = vm::SharedAnonymous<Frames>;
+
+  explicit Rig(const RigOptions& options)
+      : options_(options),
+        world_(machine_options(options)),
+        spaces_system_(*world_.system),
+        objects_system_{world_.frames, spaces_system_.epochs(), spaces_system_.mappers()},
+        base_((1ULL << 18) - options.pages / 2),
+        model_(2, 1, options.object_pages) {
+    require(spaces_system_.start().ok(), "SpaceSystem::start");
+    at_start_ = world_.frames_in_use();
+    begin();
+  }
+  ~Rig() {
+    if (std::uncaught_exceptions() != 0) {
+      // A failure is on its way: nothing is in a state to be taken down.
+      for (auto& space : spaces_) (void)space.release();
+      (void)object_.release();
+      return;
+    }
+    finish();
+    spaces_system_.stop();
+  }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
+
+  sim::World<F>& world() { return world_; }
+  Space& space(unsigned index) { return *spaces_[index]; }
+  World& model() { return model_; }
+
+  // Everything is taken down, nothing may be left; and set up afresh.
+  void restart() {
+    finish();
+    begin();
+  }
+
+  // Makes the operation on both sides and compares. Throws sim::Failure.
+  // True: the model changed or a page was touched.
+  bool apply(const Operation& operation);
+  // Reads every page through the program's eyes, on top of apply()'s looks behind the scenes.
+  void read_everything();
+  // An error instead of success is accepted if memory ran out; then nothing may have changed.
+  void set_may_fail(bool may) { may_fail_ = may; }
+  [[nodiscard]] bool failed_for_memory() const { return failed_for_memory_; }
+  void compare();
+
+ private:
+  static sim::Options machine_options(const RigOptions& options) {
+    sim::Options machine = options.machine;
+    machine.cpus = 3;
+    if (machine.frames == 512) machine.frames = 2048;
+    if (machine.features.tag_bits == 0) machine.features.tag_bits = 12;
+    machine.features.tagged_invalidate = true;
+    return machine;
+  }
+  static void require(bool condition, const char* what) {
+    if (!condition) sim::fail(sim::Rule::mismatch, "%s", what);
+  }
+  [[nodiscard]] base::Vpn vpn(uint64_t page) const { return base::Vpn(base_ + page); }
+  [[nodiscard]] base::VpnRange range(uint64_t page, uint64_t count) const {
+    return base::VpnRange::of(vpn(page), base::PageCount(count));
+  }
+
+  void begin();
+  void finish();
+  void start_space(unsigned index);
+  void stop_space(unsigned index);
+  void activate(uint32_t cpu, unsigned index);
+  void leave(uint32_t cpu);
+  bool same(const base::Status& real, const base::Status& expected, const char* what);
+  bool touch(const Operation& operation, base::Access use, sim::Use how);
+  vm::MapRequest request_for(const Operation& operation);
+  Page prototype_for(const Operation& operation);
+
+  void compare_layout(unsigned index);
+  void compare_tables(unsigned index);
+  void compare_caches();
+  void audit();
+  struct Leaf {
+    vm::Entry entry;
+    base::Access limit;
+    base::Pfn frame;
+  };
+  // What the words in RAM say, without going through the machine.
+  Leaf leaf_at(base::Pfn root, base::Vpn page);
+  void count_table(base::Pfn table, unsigned level);
+  uint64_t& word_of(base::Pfn frame) { return world_.computer.ram().words(frame)[3]; }
+  bool may_write(unsigned index, uint64_t page, base::Pfn frame);
+
+  RigOptions options_;
+  sim::World<F> world_;
+  vm::SpaceSystem<M> spaces_system_;
+  vm::ObjectSystem<Frames> objects_system_;
+  uint64_t base_;
+  World model_;
+  std::unique_ptr<Space> spaces_[2];
+  std::unique_ptr<Object> object_;
+  int running_[3] = {-1, -1, -1};
+  uint64_t at_start_ = 0;
+  uint64_t next_value_ = 1;
+  bool may_fail_ = false;
+  bool failed_for_memory_ = false;
+  std::unordered_map<uint64_t, uint32_t> table_references_;
+  std::unordered_map<uint64_t, uint32_t> leaf_references_;
+};
+
+}  // namespace model
+
+#include "model/rig_apply.h"
+#include "model/rig_compare.h"

@@ -1,0 +1,166 @@
+// See space_model.h.
+#include "model/space_model.h"
+
+namespace model {
+
+using base::Error;
+using base::Status;
+
+bool Space::whole(uint64_t first, uint64_t count) const {
+  for (uint64_t page = first; page < first + count; ++page) {
+    if (!pages.contains(page)) return false;
+  }
+  return true;
+}
+
+bool Space::free(uint64_t first, uint64_t count) const {
+  const auto at = pages.lower_bound(first);
+  return at == pages.end() || at->first >= first + count;
+}
+
+bool Space::one_mapping(uint64_t first, uint64_t count) const {
+  if (!whole(first, count)) return false;
+  for (uint64_t page = first; page + 1 < first + count; ++page) {
+    if (!pages.at(page).continues_in(pages.at(page + 1))) return false;
+  }
+  return true;
+}
+
+void Space::unmap(uint64_t first, uint64_t count) {
+  pages.erase(pages.lower_bound(first), pages.lower_bound(first + count));
+}
+
+Status World::map(unsigned space, uint64_t first, uint64_t count, const Page& prototype) {
+  Space& it = spaces[space];
+  it.unmap(first, count);
+  for (uint64_t i = 0; i < count; ++i) {
+    Page page = prototype;
+    page.object_page = prototype.object < 0 ? 0 : prototype.object_page + i;
+    it.pages[first + i] = page;
+  }
+  return {};
+}
+
+Status World::unmap(unsigned space, uint64_t first, uint64_t count) {
+  spaces[space].unmap(first, count);
+  return {};
+}
+
+Status World::protect(unsigned space, uint64_t first, uint64_t count, base::Access access) {
+  Space& it = spaces[space];
+  if (!it.whole(first, count)) return Error::not_mapped;
+  for (uint64_t page = first; page < first + count; ++page) {
+    if (!it.pages[page].max_access.has(access)) return Error::access_denied;
+  }
+  for (uint64_t page = first; page < first + count; ++page) {
+    Page& at = it.pages[page];
+    if (at.access == access) continue;
+    at.access = access;
+    if (access.can_write() && at.sharing == vm::Sharing::private_copy) at.charged = true;
+  }
+  return {};
+}
+
+Status World::remap(unsigned space, uint64_t first, uint64_t count, uint64_t target,
+                    uint64_t new_count) {
+  Space& it = spaces[space];
+  if (first < target + new_count && target < first + count) return Error::invalid_argument;
+  if (!it.pages.contains(first)) return Error::not_mapped;
+  const uint64_t kept = count < new_count ? count : new_count;
+  if (!it.one_mapping(first, kept)) return Error::not_mapped;
+  std::vector<Page> moved;
+  for (uint64_t i = 0; i < new_count; ++i) {
+    Page page = it.pages.at(first + (i < kept ? i : kept - 1));
+    if (i >= kept) {
+      page.own.reset();
+      if (page.object >= 0) page.object_page += i - (kept - 1);
+    }
+    moved.push_back(page);
+  }
+  it.unmap(first, count);
+  it.unmap(target, new_count);
+  for (uint64_t i = 0; i < new_count; ++i) it.pages[target + i] = moved[i];
+  return {};
+}
+
+Status World::grow(unsigned space, uint64_t first, uint64_t count, uint64_t new_count) {
+  Space& it = spaces[space];
+  if (!it.pages.contains(first)) return Error::not_mapped;
+  if (new_count <= count) {
+    it.unmap(first + new_count, count - new_count);
+    return {};
+  }
+  if (!it.one_mapping(first, count)) return Error::not_mapped;
+  const uint64_t more = new_count - count;
+  if (!it.free(first + count, more)) return Error::no_address_range;
+  for (uint64_t i = 0; i < more; ++i) {
+    Page page = it.pages.at(first + count - 1);
+    page.own.reset();
+    if (page.object >= 0) page.object_page += i + 1;
+    it.pages[first + count + i] = page;
+  }
+  return {};
+}
+
+void World::clone(unsigned from, unsigned to) {
+  spaces[to].pages.clear();
+  for (const auto& [at, page] : spaces[from].pages) {
+    if (page.inherit == vm::Inherit::none) continue;
+    Page copy = page;
+    if (page.inherit == vm::Inherit::wipe) copy.own.reset();
+    spaces[to].pages[at] = copy;
+  }
+}
+
+Status World::dont_need(unsigned space, uint64_t first, uint64_t count) {
+  Space& it = spaces[space];
+  const bool whole = it.whole(first, count);
+  for (uint64_t page = first; page < first + count; ++page) {
+    const auto at = it.pages.find(page);
+    if (at != it.pages.end()) at->second.own.reset();
+  }
+  return whole ? Status() : Status(Error::not_mapped);
+}
+
+Status World::set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Inherit inherit) {
+  Space& it = spaces[space];
+  for (uint64_t page = first; page < first + count; ++page) {
+    const auto at = it.pages.find(page);
+    if (at == it.pages.end() || inherit != vm::Inherit::wipe) continue;
+    if (at->second.object >= 0) return Error::invalid_argument;
+  }
+  for (uint64_t page = first; page < first + count; ++page) {
+    const auto at = it.pages.find(page);
+    if (at != it.pages.end()) at->second.inherit = inherit;
+  }
+  return it.whole(first, count) ? Status() : Status(Error::not_mapped);
+}
+
+Touch World::touch(unsigned space, uint64_t page, base::Access use) const {
+  const auto at = spaces[space].pages.find(page);
+  if (at == spaces[space].pages.end()) return Touch::unmapped;
+  if (!at->second.access.has(use)) return Touch::access;
+  const Page& it = at->second;
+  if (!it.own && it.object >= 0 && it.object_page >= objects[size_t(it.object)].values.size()) {
+    return Touch::bus;
+  }
+  return Touch::ok;
+}
+
+uint64_t World::value(unsigned space, uint64_t page) const {
+  const Page& it = spaces[space].pages.at(page);
+  if (it.own) return *it.own;
+  if (it.object < 0) return 0;
+  return objects[size_t(it.object)].values[it.object_page];
+}
+
+void World::set_value(unsigned space, uint64_t page, uint64_t value) {
+  Page& it = spaces[space].pages.at(page);
+  if (it.sharing == vm::Sharing::shared) {
+    objects[size_t(it.object)].values[it.object_page] = value;
+  } else {
+    it.own = value;
+  }
+}
+
+}  // namespace model

@@ -1,0 +1,83 @@
+// The oracle: address spaces as a flat map from page to what may be there and what is there. No
+// ranges, no tables, no sharing of anything: trivially right, and slow.
+//
+// Pages hold one number. Private pages own theirs once written; until then they show their
+// object's, or 0. Cloning copies.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/access.h"
+#include "base/result.h"
+#include "model/operation.h"
+#include "vm/space/mapping.h"
+
+namespace model {
+
+// Pages of a shared object.
+struct Object {
+  std::vector<uint64_t> values;
+};
+
+struct Page {
+  base::Access access;
+  base::Access max_access;
+  vm::Sharing sharing = vm::Sharing::private_copy;
+  int object = -1;            // index, -1: zero-fill
+  uint64_t object_page = 0;
+  vm::Inherit inherit = vm::Inherit::copy;
+  bool charged = false;
+  std::optional<uint64_t> own;  // private contents, once written
+
+  // Is `next`, one page further on, part of the same mapping?
+  [[nodiscard]] bool continues_in(const Page& next) const {
+    return access == next.access && max_access == next.max_access && sharing == next.sharing &&
+           object == next.object && (object < 0 || object_page + 1 == next.object_page) &&
+           inherit == next.inherit && charged == next.charged;
+  }
+};
+
+enum class Touch : uint8_t { ok, unmapped, access, bus };
+
+class Space {
+ public:
+  std::map<uint64_t, Page> pages;
+
+  [[nodiscard]] bool whole(uint64_t first, uint64_t count) const;
+  [[nodiscard]] bool free(uint64_t first, uint64_t count) const;
+  // All in one mapping, as one that merges whatever it can has them.
+  [[nodiscard]] bool one_mapping(uint64_t first, uint64_t count) const;
+  void unmap(uint64_t first, uint64_t count);
+};
+
+class World {
+ public:
+  World(unsigned space_count, unsigned object_count, unsigned object_pages)
+      : spaces(space_count), objects(object_count) {
+    for (Object& object : objects) object.values.assign(object_pages, 0);
+  }
+  std::vector<Space> spaces;
+  std::vector<Object> objects;
+
+  base::Status map(unsigned space, uint64_t first, uint64_t count, const Page& prototype);
+  base::Status unmap(unsigned space, uint64_t first, uint64_t count);
+  base::Status protect(unsigned space, uint64_t first, uint64_t count, base::Access access);
+  // Fixed target.
+  base::Status remap(unsigned space, uint64_t first, uint64_t count, uint64_t target,
+                     uint64_t new_count);
+  base::Status grow(unsigned space, uint64_t first, uint64_t count, uint64_t new_count);
+  void clone(unsigned from, unsigned to);
+  base::Status dont_need(unsigned space, uint64_t first, uint64_t count);
+  base::Status set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Inherit inherit);
+
+  [[nodiscard]] Touch touch(unsigned space, uint64_t page, base::Access use) const;
+  // Of a page that can be touched.
+  [[nodiscard]] uint64_t value(unsigned space, uint64_t page) const;
+  void set_value(unsigned space, uint64_t page, uint64_t value);
+};
+
+}  // namespace model
