@@ -4,12 +4,14 @@
 namespace model {
 
 namespace {
-const char* const names[kind_count] = {"map",      "map_new",  "map_any",    "unmap",     "protect",
+const char* const names[kind_count] = {"map",      "map_new",    "map_any",  "unmap",     "protect",
                                        "remap",    "remap_grow", "clone",    "dont_need", "inherit",
-                                       "populate", "write",    "read",       "execute",   "reset",
-                                       "run",      "idle",     "pass_time"};
+                                       "populate", "write",      "read",     "execute",   "reset",
+                                       "run",      "idle",       "pass_time"};
 
-uint8_t at_most(uint64_t value, unsigned limit) { return uint8_t(value % (limit + 1)); }
+uint8_t at_most(uint64_t value, unsigned limit) {
+  return uint8_t(value % (limit + 1));
+}
 
 // Cuts the numbers down to the pages that there are.
 void fit(Operation& operation, unsigned pages) {
@@ -36,8 +38,8 @@ std::string describe(const std::vector<Operation>& operations) {
 
 Operation draw(sim::Random& random, unsigned pages) {
   // How often each kind comes, in Kind's order.
-  static constexpr unsigned weights[kind_count] = {12, 3, 2, 8, 10, 6, 3, 5, 5,
-                                                   4,  4, 30, 16, 2, 2, 3, 3, 1};
+  static constexpr unsigned weights[kind_count] = {12, 3, 2,  8,  10, 6, 3, 5, 5,
+                                                   4,  4, 30, 16, 2,  2, 3, 3, 1};
   unsigned sum = 0;
   for (const unsigned weight : weights) sum += weight;
   auto pick = unsigned(random.below(sum));

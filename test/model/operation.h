@@ -12,24 +12,24 @@
 namespace model {
 
 enum class Kind : uint8_t {
-  map,         // fixed; replaces
-  map_new,     // fixed, refused when something is there
-  map_any,     // anywhere
+  map,      // fixed; replaces
+  map_new,  // fixed, refused when something is there
+  map_any,  // anywhere
   unmap,
   protect,
   remap,       // to `target`, `new_count` pages
   remap_grow,  // in place, to `new_count` pages
   clone,       // into the other space, which is emptied first
   dont_need,
-  inherit,     // how children get it: `choice`
-  populate,    // as for writing (choice 1) or reading
+  inherit,   // how children get it: `choice`
+  populate,  // as for writing (choice 1) or reading
   write,
   read,
   execute,
-  reset,       // empties the space and starts it anew
-  run,         // the third CPU runs this space from now on
-  idle,        // the space's own CPU stops running it, and runs it again at the next access
-  pass_time,   // epochs advance, what waits to be freed is
+  reset,      // empties the space and starts it anew
+  run,        // the third CPU runs this space from now on
+  idle,       // the space's own CPU stops running it, and runs it again at the next access
+  pass_time,  // epochs advance, what waits to be freed is
 };
 inline constexpr unsigned kind_count = unsigned(Kind::pass_time) + 1;
 

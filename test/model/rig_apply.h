@@ -123,8 +123,8 @@ bool Rig<F>::apply(const Operation& operation) {
     case Kind::map_new: {
       vm::MapRequest request = request_for(operation);
       const bool fresh = operation.kind == Kind::map_new;
-      request.placement =
-          fresh ? vm::Placement::fixed_no_replace_at(vpn(first)) : vm::Placement::fixed_at(vpn(first));
+      request.placement = fresh ? vm::Placement::fixed_no_replace_at(vpn(first))
+                                : vm::Placement::fixed_at(vpn(first));
       const bool refused = fresh && !model_.spaces[index].free(first, count);
       const auto result = on_cpu([&] { return space.map(request); });
       const Status real = result.ok() ? Status() : Status(result.error());
@@ -161,10 +161,9 @@ bool Rig<F>::apply(const Operation& operation) {
     case Kind::protect: {
       World after = model_;
       const Status expected = after.protect(index, first, count, access_of(operation.choice));
-      changed = same(on_cpu([&] {
-                       return space.protect(range(first, count), access_of(operation.choice));
-                     }),
-                     expected, "protect");
+      changed = same(
+          on_cpu([&] { return space.protect(range(first, count), access_of(operation.choice)); }),
+          expected, "protect");
       if (changed) model_ = after;
       break;
     }
@@ -211,8 +210,7 @@ bool Rig<F>::apply(const Operation& operation) {
       World after = model_;
       const unsigned which = operation.choice % 2;
       const Status expected = after.set_inherit(index, first, count, meanings[which]);
-      const Status real =
-          on_cpu([&] { return space.advise(range(first, count), advices[which]); });
+      const Status real = on_cpu([&] { return space.advise(range(first, count), advices[which]); });
       same(real, expected, "advise(inherit)");
       changed = !failed_for_memory_ && (real.ok() || real.error() == base::Error::not_mapped);
       if (changed) model_ = after;

@@ -40,14 +40,15 @@ void Rig<F>::compare_layout(unsigned index) {
         (have.object() != nullptr) == (want.object >= 0) && have.charged() == want.charged &&
         (want.object < 0 || have.object_page_of(vpn(page)).raw() == want.object_page);
     if (!equal) {
-      sim::fail(sim::Rule::mismatch,
-                "layout: page %llu of space %u: access %x/%x sharing %u inherit %u charged %d object "
-                "page %llu, expected %x/%x %u %u %d %llu",
-                (unsigned long long)page, index, have.access().raw(), have.max_access().raw(),
-                unsigned(have.sharing()), unsigned(have.inherit()), have.charged(),
-                (unsigned long long)have.object_page().raw(), want.access.raw(),
-                want.max_access.raw(), unsigned(want.sharing), unsigned(want.inherit),
-                want.charged, (unsigned long long)want.object_page);
+      sim::fail(
+          sim::Rule::mismatch,
+          "layout: page %llu of space %u: access %x/%x sharing %u inherit %u charged %d object "
+          "page %llu, expected %x/%x %u %u %d %llu",
+          (unsigned long long)page, index, have.access().raw(), have.max_access().raw(),
+          unsigned(have.sharing()), unsigned(have.inherit()), have.charged(),
+          (unsigned long long)have.object_page().raw(), want.access.raw(), want.max_access.raw(),
+          unsigned(want.sharing), unsigned(want.inherit), want.charged,
+          (unsigned long long)want.object_page);
     }
   }
 }
@@ -67,8 +68,7 @@ typename Rig<F>::Leaf Rig<F>::leaf_at(base::Pfn root, base::Vpn page) {
       continue;
     }
     if (leaf.entry.kind == vm::EntryKind::leaf) {
-      leaf.frame = leaf.entry.frame +
-                   base::PageCount(page.raw() % vm::entry_span(level).raw());
+      leaf.frame = leaf.entry.frame + base::PageCount(page.raw() % vm::entry_span(level).raw());
     }
     return leaf;
   }
@@ -137,8 +137,7 @@ void Rig<F>::compare_caches() {
         const base::Pfn frame = leaf.frame_of(vpn(page));
         const auto complain = [&](const char* what) {
           sim::fail(sim::Rule::mismatch, "CPU %u may still %s page %llu of space %u: %s", cpu, what,
-                    (unsigned long long)page, index,
-                    world_.computer.ram().describe(frame).c_str());
+                    (unsigned long long)page, index, world_.computer.ram().describe(frame).c_str());
         };
         if (leaf.rights.allow(sim::Use::read, sim::Privilege::user)) {
           if (model_.touch(index, page, base::Right::read) != Touch::ok) complain("read");
@@ -199,7 +198,8 @@ void Rig<F>::audit() {
     const uint32_t have = record.references();
     // An object page that left its object keeps only its entries' references.
     if (have != count + own && have != count) {
-      sim::fail(sim::Rule::mismatch, "audit: frame %#llx (%s) has %u references, %u entries name it",
+      sim::fail(sim::Rule::mismatch,
+                "audit: frame %#llx (%s) has %u references, %u entries name it",
                 (unsigned long long)frame, vm::frame_state_name(record.state()), have, count);
     }
   }

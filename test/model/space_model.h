@@ -27,7 +27,7 @@ struct Page {
   base::Access access;
   base::Access max_access;
   vm::Sharing sharing = vm::Sharing::private_copy;
-  int object = -1;            // index, -1: zero-fill
+  int object = -1;  // index, -1: zero-fill
   uint64_t object_page = 0;
   vm::Inherit inherit = vm::Inherit::copy;
   bool charged = false;

@@ -130,6 +130,10 @@ class Computer {
   void check_intermediate_states(EntryLog::Mark from, base::Pfn root, base::VpnRange pages);
   // No CPU remembers anything of `pages` under `tag` that memory does not say now.
   void check_settled(vm::Tag tag, base::VpnRange pages);
+  // Calls visit(CachedLeaf) for every way in which `cpu` may translate `page` now, live or stale; a
+  // right to write is left out where the CPU would have to look at memory first.
+  template <class Visit>
+  void for_each_translation(uint32_t cpu, base::Vpn page, Visit&& visit);
   // Nobody may remember anything about a space that is gone.
   [[nodiscard]] bool remembers_frame(base::Pfn frame) const;
 

@@ -142,6 +142,36 @@ Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
 }
 
 template <Hardware H>
+template <class Visit>
+void Computer<H>::for_each_translation(uint32_t number, base::Vpn page, Visit&& visit) {
+  Cpu& cpu = cpus_[number];
+  if (!cpu.active) return;
+  TranslationCache& cache = cpu.caches[cpu.tag];
+  const auto stale = [&](CachedLeaf leaf) {
+    if (!leaf.dirty) {
+      leaf.rights.user = leaf.rights.user.without(base::Right::write);
+      leaf.rights.kernel = leaf.rights.kernel.without(base::Right::write);
+    }
+    visit(leaf);
+  };
+  if (options_.stale_translations) {
+    cache.for_each_leaf_at(page, stale);
+    for (auto& [tag, other] : cpu.caches) {
+      if (tag == cpu.tag) continue;
+      other.for_each_leaf_at(page, [&](const CachedLeaf& leaf) {
+        if (leaf.global) stale(leaf);
+      });
+    }
+  }
+  cache.for_each_walk([&](const Walk& walk) {
+    if (!walk.pages().contains(page)) return;
+    const unsigned index = walk.index_of(page);
+    const HardwareEntry entry = H::read(ram_.words(walk.table)[index], walk.level, features());
+    if (entry.kind == HardwareEntry::Kind::leaf) visit(leaf_from(walk, index, entry));
+  });
+}
+
+template <Hardware H>
 Outcome Computer<H>::go_through(uint64_t address, Use use, const Candidate& candidate) {
   const base::Vpn page(address >> base::page_shift);
   const base::Pfn frame = candidate.leaf.frame_of(page);

@@ -97,6 +97,7 @@ void Computer<H>::forbid_conflicts(const TranslationCache& cache, const Walk& wa
 
 template <Hardware H>
 void Computer<H>::publish() {
+  if (!H::rules.publishes) return;
   if (Scheduler* scheduler = Scheduler::current()) {
     scheduler->point({&cache_state_, Touch::write});
   }

@@ -49,9 +49,7 @@ void Computer<H>::free(base::Pfn frame) {
 
 template <Hardware H>
 void Computer<H>::note_freed(base::Pfn frame) {
-  if (Scheduler* scheduler = Scheduler::current()) {
-    scheduler->point({&cache_state_, Touch::write});
-  }
+  schedule_point(&cache_state_, Touch::read);
   log_.keep(frame, ram_.words(frame));
   for (uint32_t i = 0; i < cpus_.size(); ++i) {
     Cpu& cpu = cpus_[i];
