@@ -36,8 +36,8 @@ class Rig {
 
   explicit Rig(const RigOptions& options)
       : options_(options),
-        world_(machine_options(options)),
-        spaces_system_(*world_.system),
+        world_(*new sim::World<F>(machine_options(options))),
+        spaces_system_(*new vm::SpaceSystem<M>(*world_.system)),
         objects_system_{world_.frames, spaces_system_.epochs(), spaces_system_.mappers()},
         base_((1ULL << 18) - options.pages / 2),
         model_(2, 1, options.object_pages) {
@@ -46,14 +46,16 @@ class Rig {
     begin();
   }
   ~Rig() {
-    if (std::uncaught_exceptions() != 0) {
-      // A failure is on its way: nothing is in a state to be taken down.
-      for (auto& space : spaces_) (void)space.release();
-      (void)object_.release();
+    if (!failed_ && std::uncaught_exceptions() == 0) {
+      finish();
+      spaces_system_.stop();
+      delete &spaces_system_;
+      delete &world_;
       return;
     }
-    finish();
-    spaces_system_.stop();
+    // A failure is on its way: nothing is in a state to be taken down.
+    for (auto& space : spaces_) (void)space.release();
+    (void)object_.release();
   }
   Rig(const Rig&) = delete;
   Rig& operator=(const Rig&) = delete;
@@ -77,6 +79,8 @@ class Rig {
   void set_may_fail(bool may) { may_fail_ = may; }
   [[nodiscard]] bool failed_for_memory() const { return failed_for_memory_; }
   void compare();
+  // The rig is not to be taken down properly: something failed.
+  void abandon() { failed_ = true; }
 
  private:
   static sim::Options machine_options(const RigOptions& options) {
@@ -122,8 +126,8 @@ class Rig {
   bool may_write(unsigned index, uint64_t page, base::Pfn frame);
 
   RigOptions options_;
-  sim::World<F> world_;
-  vm::SpaceSystem<M> spaces_system_;
+  sim::World<F>& world_;               // owned; left behind when a test fails half-way
+  vm::SpaceSystem<M>& spaces_system_;  // the same
   vm::ObjectSystem<Frames> objects_system_;
   uint64_t base_;
   World model_;
@@ -132,6 +136,7 @@ class Rig {
   int running_[3] = {-1, -1, -1};
   uint64_t at_start_ = 0;
   uint64_t next_value_ = 1;
+  bool failed_ = false;
   bool may_fail_ = false;
   bool failed_for_memory_ = false;
   std::unordered_map<uint64_t, uint32_t> table_references_;

@@ -30,15 +30,12 @@ void Rig<F>::start_space(unsigned index) {
   if (spaces_[index] == nullptr) spaces_[index] = std::make_unique<Space>(spaces_system_);
   vm::SpaceOptions space_options;
   space_options.huge_pages = options_.huge_pages;
-  const uint64_t refused = world_.computer.ram().allocations();
   base::Status created = spaces_[index]->create(space_options);
   if (!created.ok() && may_fail_ && world_.computer.ram().failure_fired()) {
     created = spaces_[index]->create(space_options);  // fails once only
   }
-  (void)refused;
   require(created.ok(), "AddressSpace::create");
   model_.spaces[index].pages.clear();
-  activate(index, index);
 }
 
 template <class F>
@@ -52,8 +49,7 @@ void Rig<F>::stop_space(unsigned index) {
 template <class F>
 void Rig<F>::activate(uint32_t cpu, unsigned index) {
   if (running_[cpu] == int(index)) return;
-  Space* previous = running_[cpu] < 0 ? nullptr : spaces_[unsigned(running_[cpu])].get();
-  world_.computer.run_on(cpu, [&] { spaces_[index]->activate(previous); });
+  world_.computer.run_on(cpu, [&] { spaces_[index]->activate(); });
   running_[cpu] = int(index);
 }
 
@@ -88,7 +84,7 @@ vm::MapRequest Rig<F>::request_for(const Operation& operation) {
   if (operation.choice >= 10) request.max_access = request.access | base::Right::read;
   if (operation.backing != Backing::zero_fill) {
     request.object = object_.get();
-    request.object_page = base::PageCount(operation.target);
+    request.object_page = vm::ObjectPage(operation.target);
     if (operation.backing == Backing::shared_object) request.sharing = vm::Sharing::shared;
   }
   return request;
@@ -227,6 +223,10 @@ bool Rig<F>::apply(const Operation& operation) {
       Touch expected = Touch::ok;
       for (uint64_t page = first; page < first + count && expected == Touch::ok; ++page) {
         expected = model_.touch(index, page, use);
+        // As if written: a private page is a copy from now on.
+        if (expected == Touch::ok && use.can_write()) {
+          model_.set_value(index, page, model_.value(index, page));
+        }
       }
       require(outcome.is_resolved() == (expected == Touch::ok), "populate: wrong outcome");
       changed = true;
@@ -268,9 +268,11 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
   const uint64_t page = operation.page;
   const uint64_t address = vpn(page).raw() << base::page_shift;
   const Touch expected = model_.touch(index, page, use);
+  sim::Outcome last;
   for (int attempt = 0; attempt < 6; ++attempt) {
     const sim::Outcome outcome =
         world_.computer.run_on(cpu, [&] { return world_.computer.access(address, how); });
+    last = outcome;
     if (outcome.ok()) {
       if (expected != Touch::ok) {
         sim::fail(sim::Rule::mismatch, "CPU %u: an access of page %llu goes through%s", cpu,
@@ -308,8 +310,14 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
     }
     return false;
   }
-  sim::fail(sim::Rule::livelock, "page %llu of space %u faults without end",
-            (unsigned long long)page, index);
+  const Leaf leaf = leaf_at(spaces_[index]->table().root(), vpn(page));
+  sim::fail(
+      sim::Rule::livelock,
+      "page %llu of space %u faults without end (%u, stale %d; entry kind %u, rights %x under "
+      "%x, accessed %d, dirty %d; hardware sets them %d)",
+      (unsigned long long)page, index, unsigned(last.fault), last.stale, unsigned(leaf.entry.kind),
+      leaf.entry.access.raw(), leaf.limit.raw(), leaf.entry.accessed, leaf.entry.dirty,
+      world_.computer.features().hardware_dirty);
 }
 
 template <class F>

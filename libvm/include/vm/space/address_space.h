@@ -305,7 +305,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   base::PageCount committed_ BASE_GUARDED_BY(lock_);
   base::PageCount locked_ BASE_GUARDED_BY(lock_);
   base::PageCount peak_mapped_ BASE_GUARDED_BY(lock_);
-  uint64_t object_mappings_ BASE_GUARDED_BY(lock_) = 0;  // at least as many as there are
+  uint64_t object_mappings_ BASE_GUARDED_BY(lock_) = 0;  // 0 only if there is none
   Locking future_locking_ BASE_GUARDED_BY(lock_) = Locking::none;
   base::List<Loan, &Loan::node> loans_ BASE_GUARDED_BY(lock_);  // of our pages
   base::Atomic<uint32_t> has_loans_{0};                         // there may be some

@@ -238,9 +238,10 @@ void AddressSpace<M>::upgrade(FaultState& state, LockedTable<M>& table, const En
   access = Format::granted(access, machine().features());
   if (entry.access == access && entry.accessed && (entry.dirty || !state.write)) {
     count(FaultKind::spurious);
-    // Where the hardware keeps a translation that faulted, it has to go.
+    // Where the hardware keeps a translation that faulted, it has to go, and so have the table
+    // entries on the way, which may be remembered from before they were opened.
     if constexpr (TlbDirectory<M>::broadcasts) {
-      state.batch.forget(table.entry_pages(state.page), Invalidate::leaf);
+      state.batch.forget(table.entry_pages(state.page), Invalidate::walk);
     }
     return;
   }

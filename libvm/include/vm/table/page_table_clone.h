@@ -25,6 +25,7 @@ void PageTable<M>::destroy() {
   BASE_CHECK(record(root_).drop_references() == 0, "root table is shared");
   system_.retire_table(root_);
   (void)system_.epochs().poll();
+  context_.renew();
   created_ = false;
 }
 

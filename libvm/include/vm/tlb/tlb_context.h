@@ -26,6 +26,12 @@ class TlbContext {
 
   [[nodiscard]] CpuSet active() const { return active_.snapshot(); }
 
+  // The tables are gone, what CPUs remember of them stays behind: the next ones are somebody else.
+  void renew() {
+    BASE_CHECK(active_.snapshot().empty(), "space renewed while a CPU runs it");
+    identity_.store<base::Order::release>(0);
+  }
+
  private:
   template <class M>
   friend class TlbDirectory;
