@@ -61,10 +61,17 @@ char wait_for_byte() {
   }
 }
 
+// Shows what is typed, where somebody types.
+void echo(Text text) {
+  if (options().console == ConsoleMode::tty) {
+    console_write(text);
+  }
+}
+
 void erase_last() {
   if (line_size > 0) {
     --line_size;
-    console_write("\b \b");
+    echo("\b \b");
   }
 }
 
@@ -85,18 +92,20 @@ void edit_line() {
       case '\n':
         line_buffer[line_size++] = '\n';
         line_complete = true;
-        console_write("\n");
+        echo("\n");
         break;
       default:
         if (line_size + 1 < max_line && (byte >= ' ' || byte < 0 || byte == '\t')) {
           line_buffer[line_size++] = byte;
-          console_write(Text(&byte, 1));
+          echo(Text(&byte, 1));
         }
     }
   }
 }
 
-size_t read_line(std::span<char> buffer) {
+}  // namespace
+
+size_t console_read_line(std::span<char> buffer) {
   edit_line();
   size_t count = line_size - line_taken;
   count = count < buffer.size() ? count : buffer.size();
@@ -108,6 +117,8 @@ size_t read_line(std::span<char> buffer) {
   }
   return count;
 }
+
+namespace {
 
 size_t read_bytes(std::span<char> buffer) {
   size_t count = 0;
@@ -143,7 +154,7 @@ size_t console_read(std::span<char> buffer) {
   if (buffer.empty()) {
     return 0;
   }
-  return options().console == ConsoleMode::tty ? read_line(buffer) : read_bytes(buffer);
+  return options().console == ConsoleMode::tty ? console_read_line(buffer) : read_bytes(buffer);
 }
 
 bool console_has_input() {

@@ -24,6 +24,10 @@ void console_write(Text text);
 // on; the caller holds nothing.
 size_t console_read(std::span<char> buffer);
 
+// The same, but always a whole line (or as much of it as fits), edited as in tty mode; echoed only
+// there. For the prompt.
+size_t console_read_line(std::span<char> buffer);
+
 // Whether console_read() would return at once.
 [[nodiscard]] bool console_has_input();
 

@@ -48,7 +48,7 @@ void prompt_loop() {
   console_write("Type help for help.\n");
   for (;;) {
     console_write("libvm> ");
-    const size_t size = console_read(line);
+    const size_t size = console_read_line(line);
     const Text text = trim(Text(line, size));
     if (size == 0 || text == "exit") {
       exit_machine(status);
