@@ -63,7 +63,8 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
 
   // Resizes or moves one mapping (or part of one); page tables move, contents are not copied.
   // Errors: not_mapped (no mapping at the start), invalid_argument (empty, the ranges overlap, the
-  // target is misaligned or outside), bus... see docs/vm.md; no_address_range, out_of_memory, busy.
+  // target is misaligned or outside), access_denied (the target is below the usable pages),
+  // no_address_range, out_of_memory, busy.
   [[nodiscard]] base::Result<base::VpnRange> remap(const RemapRequest& request);
 
   // Makes `child`, a created and empty space, a copy of this one, by each mapping's Inherit.
