@@ -1,5 +1,8 @@
 // program_tests.cpp: real user mode: tiny programs that behave and misbehave. Whatever they do, the
 // kernel lives, reports the right status and leaks nothing (the runner audits).
+#include <cstring>
+
+#include "cpu/context.h"
 #include "cpu/features.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/process/process.h"
@@ -106,6 +109,32 @@ Verdict ticks_interrupt_user_mode() {
   return passed;
 }
 
+Verdict new_program_sees_clear_vector_registers() {
+  KTEST_CHECK(run_code(code_fill_vectors()) == 0, "wrong status");
+  KTEST_CHECK(run_code(code_look_at_vectors()) == 0, "values of the program before are visible");
+  return passed;
+}
+
+// The kernel touches no vector register, so those of a program that has ended are still there.
+Verdict vector_registers_are_saved_and_loaded() {
+  constexpr size_t room = 4096;
+  alignas(64) static uint8_t filled[room];
+  alignas(64) static uint8_t clear[room];
+  alignas(64) static uint8_t again[room];
+  const uint64_t size = cpu::user_state_size();
+  KTEST_CHECK(size <= room, "the state is larger than this test expects");
+  KTEST_CHECK(run_code(code_fill_vectors()) == 0, "wrong status");
+  cpu::save_user_state(filled);
+  cpu::reset_user_state();
+  cpu::save_user_state(clear);
+  cpu::load_user_state(filled);
+  cpu::save_user_state(again);
+  cpu::reset_user_state();
+  KTEST_CHECK(memcmp(filled, clear, size) != 0, "nothing was saved, or nothing reset");
+  KTEST_CHECK(memcmp(filled, again, size) == 0, "what was loaded is not what was saved");
+  return passed;
+}
+
 Verdict many_programs_leak_nothing() {
   for (unsigned i = 0; i < 50; ++i) {
     const bool killed = i % 10 == 9;
@@ -126,6 +155,8 @@ constexpr Test tests[] = {
     {"user_stack_is_not_executable", user_stack_is_not_executable},
     {"user_stack_grows_on_demand", user_stack_grows_on_demand},
     {"ticks_interrupt_user_mode", ticks_interrupt_user_mode},
+    {"new_program_sees_clear_vector_registers", new_program_sees_clear_vector_registers},
+    {"vector_registers_are_saved_and_loaded", vector_registers_are_saved_and_loaded},
     {"many_programs_leak_nothing", many_programs_leak_nothing},
 };
 

@@ -85,6 +85,30 @@ CODE grow_stack
   EXIT    0
 END grow_stack
 
+  .arch_extension simd
+
+CODE fill_vectors
+  .irp    i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  mov     x0, #(\i + 1)
+  dup     v\i\().2d, x0
+  .endr
+  EXIT    0
+END fill_vectors
+
+CODE look_at_vectors
+  mov     x1, #0
+  .irp    i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+  umov    x0, v\i\().d[0]
+  orr     x1, x1, x0
+  umov    x0, v\i\().d[1]
+  orr     x1, x1, x0
+  .endr
+  cbnz    x1, 1f
+  EXIT    0
+1:
+  EXIT    1
+END look_at_vectors
+
 CODE loop
   mov     x1, #(1 << 26)
 1:

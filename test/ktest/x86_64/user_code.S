@@ -78,6 +78,28 @@ CODE grow_stack
         EXIT    0
 END grow_stack
 
+CODE fill_vectors
+        .irp    i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+        movl    $(\i + 1), %eax
+        movq    %rax, %xmm\i
+        punpcklqdq %xmm\i, %xmm\i
+        .endr
+        EXIT    0
+END fill_vectors
+
+CODE look_at_vectors
+        .irp    i, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
+        por     %xmm\i, %xmm0
+        .endr
+        movq    %xmm0, %rax
+        psrldq  $8, %xmm0
+        movq    %xmm0, %rcx
+        orq     %rcx, %rax
+        jnz     1f
+        EXIT    0
+1:      EXIT    1
+END look_at_vectors
+
 CODE loop
         movl    $(1 << 26), %ecx
 1:      decl    %ecx
