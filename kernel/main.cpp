@@ -114,8 +114,8 @@ void main_thread(void*) {
   prove_protections();
   mount_files();
   run_panic_test(options().panic_test);
-  if (options().self_test) {
-    exit_machine(run_self_tests() ? 0 : 1);
+  if (options().self_test != SelfTest::none) {
+    exit_machine(run_self_tests(options().self_test) ? 0 : 1);
   }
   mark_console();
   if (options().has_run) {

@@ -103,7 +103,11 @@ constexpr Key keys[] = {
                                             {"reset", PanicTest::reset}}});
      }},
     {"selftest",
-     [](Text v) { return choose(v, parsed.self_test, Choices<bool, 1>{{{"all", true}}}); }},
+     [](Text v) {
+       return choose(
+           v, parsed.self_test,
+           Choices<SelfTest, 2>{{{"all", SelfTest::all}, {"usercopy", SelfTest::usercopy}}});
+     }},
     {"aslr",
      [](Text v) {
        return choose(v, parsed.randomise, Choices<bool, 2>{{{"on", true}, {"off", false}}});

@@ -16,6 +16,7 @@ namespace kernel {
 enum class LogTarget : uint8_t { console, debug };
 enum class ConsoleMode : uint8_t { tty, pipe };
 enum class PagingMode : uint8_t { lazy, eager };
+enum class SelfTest : uint8_t { none, usercopy, all };
 enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, reset };
 
 inline constexpr size_t max_run_line = 4096;
@@ -29,7 +30,7 @@ struct Options {
   ConsoleMode console = ConsoleMode::tty;
   PagingMode paging = PagingMode::lazy;
   PanicTest panic_test = PanicTest::none;
-  bool self_test = false;
+  SelfTest self_test = SelfTest::none;
   bool randomise = true;
   uint64_t cpus = 1;
   bool has_run = false;

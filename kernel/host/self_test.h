@@ -8,10 +8,11 @@ namespace kernel {
 // At every boot: provokes each protection the processor has; a panic if one does not hold.
 void prove_protections();
 
-// `selftest=all`: prints `@test ok NAME`, `@test absent NAME` (the processor lacks it) or
+// `selftest=all`, `selftest=usercopy` (the tests of user copies alone): prints `@test ok NAME`,
+// `@test absent NAME` (the processor lacks it) or
 // `@test failed NAME: why` for each test, then
 // `N passed, N failed`. True: none failed.
-[[nodiscard]] bool run_self_tests();
+[[nodiscard]] bool run_self_tests(SelfTest which);
 
 // `panictest=KIND`: does not return unless KIND is none.
 void run_panic_test(PanicTest kind);

@@ -4,6 +4,7 @@
 
 #include "cpu/page_format.h"
 #include "kernel/host/boot_info.h"
+#include "kernel/host/cpu_local.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/leaf.h"
@@ -277,11 +278,13 @@ void UserSpace::set_rights(VpnRange pages, base::Access access) {
   });
 }
 
-void UserSpace::activate() const {
+void UserSpace::activate() {
+  cpu_local().space = this;
   cpu::activate_user(base::PhysAddr::of(tree_.root()).raw());
 }
 
 void UserSpace::deactivate() {
+  cpu_local().space = nullptr;
   cpu::deactivate_user();
 }
 

@@ -83,7 +83,7 @@ class UserSpace {
   [[nodiscard]] base::Status populate();
 
   // Runs user addresses through this space on this CPU; deactivate() stops that.
-  void activate() const;
+  void activate();
   static void deactivate();
 
   // The region at `address` ("stack 7ff0000-8000000 rw-"), or what is missing, for messages.

@@ -99,7 +99,7 @@ void add_auxiliary(Vector& vector, const LoadedProgram& program, uint64_t random
 
 base::Result<base::UserAddr> build_initial_stack(UserSpace& space, std::span<const Text> words,
                                                  const LoadedProgram& program) {
-  const uint64_t top = UserSpace::end() - base::page_size;
+  const uint64_t top = UserSpace::end();
   uint64_t string_bytes = 0;
   for (const Text word : words) {
     string_bytes += word.size() + 1;

@@ -4,8 +4,7 @@
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/panic.h"
 #include "kernel/memory/kernel_map.h"
-#include "kernel/process/process.h"
-#include "kernel/process/thread.h"
+#include "kernel/memory/user_space.h"
 #include "kernel/seam/traps.h"
 #include "kernel/trap/user_fault.h"
 #include "usercopy/exception_table.h"
@@ -60,18 +59,17 @@ uint64_t probe_fixup(const cpu::TrapFrame& frame, const FaultInfo& fault) {
            fault.present ? "protection" : "not mapped", fault.code);
 }
 
-}  // namespace
-
-void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
-  Thread* thread = cpu_local().thread;
+// Resolved, or the frame continues at a fixup. Does not return when there is none.
+void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
+  UserSpace* space = cpu_local().space;
   const uint64_t copy_fixup = user_copy_fixup(frame, fault);
   // The kernel reaches user memory only through libusercopy; a fault anywhere else is its own and
   // must not be resolved. Nor is a copy's fault on a page that is there: no page of a space ever
   // gains a right by a fault, so it would come back for ever.
   const bool may_resolve = fault.user || (copy_fixup != 0 && !fault.present);
   FaultOutcome outcome = FaultOutcome::unmapped;
-  if (thread != nullptr && may_resolve && fault.address < UserSpace::end()) {
-    outcome = thread->process().space().fault(base::UserAddr(fault.address), wanted(fault));
+  if (space != nullptr && may_resolve && fault.address < UserSpace::end()) {
+    outcome = space->fault(base::UserAddr(fault.address), wanted(fault));
     if (outcome == FaultOutcome::resolved) {
       return;
     }
@@ -84,6 +82,13 @@ void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
     kernel_fault(frame, fault);
   }
   frame.set_pc(fixup);
+}
+
+}  // namespace
+
+void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
+  handle(frame, fault);
+  (void)is_observed(frame, ObservedTrap::page_fault);
 }
 
 }  // namespace kernel

@@ -13,6 +13,9 @@
 namespace kernel {
 
 void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
+  if (info.kind == ExceptionKind::single_step && is_observed(frame, ObservedTrap::step)) {
+    return;
+  }
   if (frame.from_user()) {
     kill_for_exception(frame, info);
   }
@@ -26,11 +29,15 @@ void trap_interrupt(cpu::TrapFrame&, uint32_t line) {
   cpu::end_of_interrupt(line);
 }
 
-void trap_timer(cpu::TrapFrame&) {
+void trap_timer(cpu::TrapFrame& frame) {
   ++cpu_local().ticks;
+  (void)is_observed(frame, ObservedTrap::timer);
 }
 
 void trap_nmi(cpu::TrapFrame& frame) {
+  if (is_observed(frame, ObservedTrap::nmi)) {
+    return;
+  }
   panic_at(frame, "non-maskable interrupt");
 }
 

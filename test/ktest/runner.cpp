@@ -64,13 +64,17 @@ void prove_protections() {
   }
 }
 
-bool run_self_tests() {
+bool run_self_tests(SelfTest which) {
   Tally tally;
-  run_list(test::protection_tests, tally);
-  run_list(test::memory_tests, tally);
-  run_list(test::format_tests, tally);
-  run_list(test::time_tests, tally);
-  run_list(test::program_tests, tally);
+  if (which == SelfTest::all) {
+    run_list(test::protection_tests, tally);
+    run_list(test::memory_tests, tally);
+    run_list(test::format_tests, tally);
+    run_list(test::time_tests, tally);
+    run_list(test::program_tests, tally);
+  }
+  run_list(test::usercopy_tests, tally);
+  run_list(test::window_tests, tally);
   check_frames();
   log_plain("%u passed, %u failed", tally.passed, tally.failed);
   return tally.failed == 0;

@@ -191,4 +191,9 @@ void close_user_access() {
   }
 }
 
+bool user_access_is_closed() {
+  constexpr uint64_t pan_set = 1u << 22;
+  return !found.pan || (SYSREG_READ("s3_0_c4_c2_3") & pan_set) != 0;  // PAN
+}
+
 }  // namespace cpu

@@ -99,14 +99,18 @@ void sync_instructions(const void* data, uint64_t size);
 inline constexpr uint64_t kernel_map_start = 0xffff'ffff'c000'0000ULL;
 inline constexpr uint64_t kernel_map_end = 0xffff'ffff'ffe0'0000ULL;
 
-// First address after the user half with `levels` levels in use: four levels translate 48 bits,
-// a fifth adds the four bits of level -1. User mappings must not reach the last page before it.
-[[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
+// Bytes of the user half, and of the kernel half, with `levels` levels in use: four levels
+// translate 48 bits, a fifth adds the four bits of level -1.
+[[nodiscard]] constexpr uint64_t half_size(unsigned levels) {
   return levels == 5 ? 1ULL << 52 : 1ULL << (12 + 9 * levels);
+}
+// First address that is not the user's: its half but the last page, which is never mapped.
+[[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
+  return half_size(levels) - 4096;
 }
 // First address of the kernel half.
 [[nodiscard]] constexpr uint64_t kernel_start(unsigned levels) {
-  return -user_end(levels);
+  return -half_size(levels);
 }
 
 // Which entry of a table at `level` translates `address`. The fifth level has 16 entries.

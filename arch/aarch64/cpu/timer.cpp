@@ -98,7 +98,8 @@ void timer_expired() {
   }
   const uint64_t now = counter();
   const uint64_t next = next_deadline + tick_period;
-  arm(next > now ? next : now + tick_period);  // missed ticks are dropped
+  // Missed ticks are dropped; one that came early does not put off the next.
+  arm(next > now && next <= now + tick_period ? next : now + tick_period);
 }
 
 }  // namespace cpu

@@ -1,7 +1,9 @@
 #include "cpu/traps.h"
 
+#include "base/check.h"
 #include "cpu/gic.h"
 #include "cpu/interrupt_controller.h"
+#include "cpu/probe.h"
 #include "cpu/syndrome.h"
 #include "cpu/sysreg.h"
 #include "cpu/timer_line.h"
@@ -53,6 +55,7 @@ void synchronous(TrapFrame& frame) {
 
 void dispatch(TrapFrame& frame) {
   using kernel::ExceptionKind;
+  BASE_DCHECK(user_access_is_closed(), "user access is open in a trap handler");
   if (is_impossible(frame)) {
     kernel::trap_exception(frame,
                            {"exception through an unused vector", ExceptionKind::other, frame.esr});

@@ -165,4 +165,11 @@ void close_user_access() {
   }
 }
 
+bool user_access_is_closed() {
+  constexpr uint64_t alignment_check = 1u << 18;
+  uint64_t flags;
+  asm volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");
+  return !found.smap || (flags & alignment_check) == 0;
+}
+
 }  // namespace cpu

@@ -65,4 +65,21 @@ void local_apic_end_of_interrupt() {
   write_apic(ApicRegister::end_of_interrupt, 0);
 }
 
+uint32_t local_apic_id() {
+  const uint32_t id = read_apic(ApicRegister::id);
+  return x2apic ? id : id >> 24;
+}
+
+void send_interrupt_command(uint32_t to, uint32_t command) {
+  if (x2apic) {
+    write_msr(x2apic_msr(ApicRegister::command_low), uint64_t(to) << 32 | command);
+    return;
+  }
+  constexpr uint32_t delivery_pending = 1u << 12;
+  while ((read_apic(ApicRegister::command_low) & delivery_pending) != 0) {
+  }
+  write_apic(ApicRegister::command_high, to << 24);
+  write_apic(ApicRegister::command_low, command);
+}
+
 }  // namespace cpu

@@ -14,6 +14,8 @@ enum class ApicRegister : uint32_t {
   timer_vector = 0x320,
   lint0 = 0x350,
   lint1 = 0x360,
+  command_low = 0x300,
+  command_high = 0x310,
   error_vector = 0x370,
   timer_initial = 0x380,
   timer_current = 0x390,
@@ -27,5 +29,11 @@ enum class ApicRegister : uint32_t {
 void write_apic(ApicRegister which, uint32_t value);
 
 void local_apic_end_of_interrupt();
+
+[[nodiscard]] uint32_t local_apic_id();
+
+// Writes the interrupt command register (SDM volume 3, 11.6.1) once it is idle. `command` is its
+// low half, `to` the local APIC id of the CPU that is meant.
+void send_interrupt_command(uint32_t to, uint32_t command);
 
 }  // namespace cpu

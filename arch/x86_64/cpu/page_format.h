@@ -84,15 +84,19 @@ void sync_instructions(const void* data, uint64_t size);
 inline constexpr uint64_t kernel_map_start = 0xffff'ffff'c000'0000ULL;
 inline constexpr uint64_t kernel_map_end = 0xffff'ffff'ffe0'0000ULL;
 
-// First address that user mappings must not reach with `levels` levels in use: the last page of
-// the half stays empty, so that no instruction can end at a non-canonical address.
-[[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
+// Bytes of the user half, and of the kernel half, with `levels` levels in use.
+[[nodiscard]] constexpr uint64_t half_size(unsigned levels) {
   return 1ULL << (11 + 9 * levels);
 }
-
+// First address that is not the user's. The last page of the half is not: no instruction can end at
+// a non-canonical address, and a user copy that is sent to this address gets a page fault, where a
+// non-canonical one would get a general protection fault.
+[[nodiscard]] constexpr uint64_t user_end(unsigned levels) {
+  return half_size(levels) - 4096;
+}
 // First address of the kernel half.
 [[nodiscard]] constexpr uint64_t kernel_start(unsigned levels) {
-  return -user_end(levels);
+  return -half_size(levels);
 }
 
 // Which entry of a table at `level` translates `address`.

@@ -29,4 +29,7 @@ extern "C" const char cpu_probe_execute_resume[];
 void open_user_access();
 void close_user_access();
 
+// Whether kernel accesses to user pages fault. True where the processor cannot tell.
+[[nodiscard]] bool user_access_is_closed();
+
 }  // namespace cpu

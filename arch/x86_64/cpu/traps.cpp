@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/check.h"
 #include "cpu/descriptor_tables.h"
 #include "cpu/io.h"
 #include "cpu/local_apic.h"
 #include "cpu/page_format.h"
+#include "cpu/probe.h"
 #include "cpu/trap_frame.h"
 #include "cpu/vectors.h"
 #include "kernel/seam/traps.h"
@@ -157,6 +159,7 @@ void init_traps() {
 
 extern "C" void cpu_dispatch_trap(cpu::TrapFrame* frame) {
   using namespace cpu;
+  BASE_DCHECK(user_access_is_closed(), "user access is open in a trap handler");
   if (frame->vector == TrapFrame::syscall_vector) {
     kernel::trap_syscall(*frame);
   } else if (frame->vector < exception_vectors) {
