@@ -82,8 +82,35 @@ def kernel_code_leaves_vector_registers_alone(arch):
     assert not wrong, "\n".join(f"{name}: {line}" for name, line in wrong.items())
 
 
+# The self-tests' own way to user memory.
+WINDOW_HELPERS = ["_ZN3cpu16open_user_accessEv", "_ZN3cpu17close_user_accessEv"]
+
+
+def user_access_is_open_in_the_copy_primitives_alone(arch):
+    allowed = [word for helper in WINDOW_HELPERS for word in ("--allow", helper)]
+    result = subprocess.run([build.TOP / "tools" / "check_usercopy", build.kernel(arch), *allowed],
+                            capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def only_self_tests_open_user_access_by_hand(arch):
+    function, callers = "", set()
+    listing = output("llvm-objdump-19", "-d", "--no-show-raw-insn", "--no-leading-addr",
+                     build.kernel(arch))
+    for line in listing.splitlines():
+        if line.endswith(">:"):
+            function = line.strip("<>:")
+        elif f"<{WINDOW_HELPERS[0]}>" in line:
+            callers.add(function)
+    assert callers, "nobody does: is the helper still called so?"
+    wrong = {name for name in callers if not name.startswith("_ZN6kernel4test")}
+    assert not wrong, f"called by {sorted(wrong)}"
+
+
 if __name__ == "__main__":
     sys.exit(guest.main([
         libvm_needs_only_its_hooks, libusercopy_needs_only_its_hooks, kernel_needs_nothing,
         kernel_segments_are_never_writable_and_executable, user_programs_are_static,
-        kernel_code_leaves_vector_registers_alone]))
+        kernel_code_leaves_vector_registers_alone,
+        user_access_is_open_in_the_copy_primitives_alone,
+        only_self_tests_open_user_access_by_hand]))

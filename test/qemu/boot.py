@@ -162,14 +162,38 @@ def vector_registers_survive_the_kernel(arch):
     guest.boot(arch, "--cmd", "/bin/vectors").check(0, b"vector registers held\n")
 
 
+# Every routine that the processor of these boots can run (cpu/usercopy_variant.h).
+COPY_VARIANTS = {"x86_64": ["steps", "movsb", "movsq"],
+                 "aarch64": ["bytes", "unprivileged", "pan"]}
+
+
+def user_copies_of_every_variant(arch):
+    results = []
+    for variant in COPY_VARIANTS[arch]:
+        parts = run_self_tests(arch, f"usercopy={variant} selftest=usercopy")
+        results += [(f"{variant} {name}", why) for name, why in parts]
+    return results
+
+
+def unknown_variant_of_user_copies_is_an_error_line(arch):
+    result = guest.boot(arch, "--append", "usercopy=nonsense", "--cmd", "/bin/hello")
+    result.check(0, b"hello, world\n", log=r"command line: usercopy=nonsense .*\bnot\b")
+
+
 def self_tests(arch):
+    return run_self_tests(arch, "selftest=all")
+
+
+def run_self_tests(arch, options):
     # Little memory: one of them takes all there is.
-    result = guest.boot(arch, "--mem", "256", "--append", "selftest=all", "--cmd", "/bin/true")
+    result = guest.boot(arch, "--mem", "256", "--append", options, "--cmd", "/bin/true")
     lines = re.findall(r"^@test (ok|absent|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
     if result.status != 0 and not any(verdict == "failed" for verdict, _, _ in lines):
         result.fail(f"status {result.status} ({result.reason})")
     present = [(name, why or "failed" if verdict == "failed" else None)
                for verdict, name, why in lines if verdict != "absent"]
+    if "command line:" in result.log:
+        result.fail("the kernel did not take its command line")
     if len(present) < 10:
         result.fail(f"only {len(present)} self-tests reported anything")
     return present
@@ -203,4 +227,5 @@ if __name__ == "__main__":
         memory_of_4_gib, memory_of_16_gib, memory_above_4_gib_is_used,
         running_out_of_memory_kills_the_program_alone, four_processors, counted_instructions,
         log_goes_to_the_console_without_a_side_channel, eager_paging,
-        five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests]))
+        five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests,
+        user_copies_of_every_variant, unknown_variant_of_user_copies_is_an_error_line]))

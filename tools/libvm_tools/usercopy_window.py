@@ -28,6 +28,7 @@ class Elf:
     """Section headers and contents, as much as the exception table needs."""
 
     def __init__(self, path):
+        self.path = path
         self.data = Path(path).read_bytes()
         if self.data[:6] != b"\x7fELF\x02\x01":
             raise ValueError(f"{path}: not a 64-bit little-endian ELF file")
@@ -41,9 +42,25 @@ class Elf:
             end = self.data.index(b"\0", start + name)
             self.sections[self.data[start + name:end].decode()] = (address, where, length)
 
+    def between_symbols(self):
+        """The table inside another section (a kernel's linker script may put it there)."""
+        names = [f"__{end}_{TABLE}" for end in ("start", "stop")]
+        output = subprocess.run(["llvm-nm-19", self.path], check=True, capture_output=True,
+                                text=True).stdout
+        found = {name: int(address, 16)
+                 for address, _, name in re.findall(r"^([0-9a-f]+) (\w) (\S+)$", output, re.M)
+                 if name in names}
+        if len(found) != 2:
+            raise ValueError(f"{self.path}: no section {TABLE} and no {' and '.join(names)}")
+        start, stop = (found[name] for name in names)
+        for address, where, length in self.sections.values():
+            if address <= start and stop <= address + length and address:
+                return start, where + start - address, stop - start
+        raise ValueError(f"{self.path}: {names[0]} lies in no section")
+
     def exception_table(self):
         """{instruction: fixup}, and whether the table is sorted."""
-        address, where, length = self.sections[TABLE]
+        address, where, length = self.sections.get(TABLE) or self.between_symbols()
         table, order = {}, []
         for offset in range(0, length, 12):
             at, fixup, _ = struct.unpack_from("<iiI", self.data, where + offset)

@@ -179,13 +179,13 @@ uint64_t user_hwcap2() {
   return hwcap2;
 }
 
-void open_user_access() {
+[[gnu::noinline]] void open_user_access() {
   if (found.pan) {
     asm volatile(".arch_extension pan\n\tmsr pan, #0" : : : "memory");
   }
 }
 
-void close_user_access() {
+[[gnu::noinline]] void close_user_access() {
   if (found.pan) {
     asm volatile(".arch_extension pan\n\tmsr pan, #1" : : : "memory");
   }

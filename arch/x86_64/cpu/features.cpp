@@ -153,13 +153,13 @@ uint64_t user_hwcap2() {
   return 0;
 }
 
-void open_user_access() {
+[[gnu::noinline]] void open_user_access() {
   if (found.smap) {
     asm volatile("stac" : : : "memory", "cc");
   }
 }
 
-void close_user_access() {
+[[gnu::noinline]] void close_user_access() {
   if (found.smap) {
     asm volatile("clac" : : : "memory", "cc");
   }
