@@ -31,6 +31,7 @@
 #pragma once
 
 #include "base/bits.h"
+#include "base/compiler.h"
 #include "vm/seam/mmu_format.h"
 
 namespace aarch64 {
@@ -92,7 +93,8 @@ struct Format {
                                                                    : access;
   }
 
-  static constexpr uint64_t encode(const Entry& entry, unsigned level, const Features& features) {
+  static BASE_ALWAYS_INLINE constexpr uint64_t encode(const Entry& entry, unsigned level,
+                                                      const Features& features) {
     switch (entry.kind) {
       case EntryKind::absent: return 0;
       case EntryKind::software: return (entry.payload << payload_shift) | software_tag;
@@ -114,7 +116,8 @@ struct Format {
     return word | valid | (level == 1 ? not_block : 0);
   }
 
-  static constexpr Entry decode(uint64_t word, unsigned level, const Features& features) {
+  static BASE_ALWAYS_INLINE constexpr Entry decode(uint64_t word, unsigned level,
+                                                   const Features& features) {
     Entry entry;
     entry.kind = kind(word, level, features);
     switch (entry.kind) {
@@ -134,7 +137,8 @@ struct Format {
     return entry;
   }
 
-  static constexpr EntryKind kind(uint64_t word, unsigned level, const Features&) {
+  static BASE_ALWAYS_INLINE constexpr EntryKind kind(uint64_t word, unsigned level,
+                                                     const Features&) {
     if ((word & valid) != 0) {
       return level == 1 || (word & not_block) == 0 ? EntryKind::leaf : EntryKind::table;
     }
@@ -142,7 +146,12 @@ struct Format {
     return (word & software_tag) != 0 ? EntryKind::software : EntryKind::absent;
   }
 
-  static constexpr base::Pfn frame(uint64_t word, unsigned, const Features& features) {
+  static BASE_ALWAYS_INLINE constexpr bool is_open(uint64_t word, unsigned level, const Features&) {
+    return level > 1 && (word & (valid | not_block | table_read_only)) == (valid | not_block);
+  }
+
+  static BASE_ALWAYS_INLINE constexpr base::Pfn frame(uint64_t word, unsigned,
+                                                      const Features& features) {
     return features.levels == 5
                ? base::Pfn(base::field(word, 12, 38) | (base::field(word, 8, 2) << 38))
                : base::Pfn(base::field(word, 12, 36));

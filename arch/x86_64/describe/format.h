@@ -24,6 +24,7 @@
 #pragma once
 
 #include "base/bits.h"
+#include "base/compiler.h"
 #include "vm/seam/mmu_format.h"
 
 namespace x86_64 {
@@ -76,7 +77,8 @@ struct Format {
     return access.with(features.no_execute ? Access(Right::read) : Right::read | Right::execute);
   }
 
-  static constexpr uint64_t encode(const Entry& entry, unsigned level, const Features& features) {
+  static BASE_ALWAYS_INLINE constexpr uint64_t encode(const Entry& entry, unsigned level,
+                                                      const Features& features) {
     switch (entry.kind) {
       case EntryKind::absent: return 0;
       case EntryKind::software: return (~entry.payload << payload_shift) | software_tag;
@@ -97,7 +99,8 @@ struct Format {
     return word;
   }
 
-  static constexpr Entry decode(uint64_t word, unsigned level, const Features& features) {
+  static BASE_ALWAYS_INLINE constexpr Entry decode(uint64_t word, unsigned level,
+                                                   const Features& features) {
     Entry entry;
     entry.kind = kind(word, level, features);
     switch (entry.kind) {
@@ -121,7 +124,8 @@ struct Format {
     return entry;
   }
 
-  static constexpr EntryKind kind(uint64_t word, unsigned level, const Features&) {
+  static BASE_ALWAYS_INLINE constexpr EntryKind kind(uint64_t word, unsigned level,
+                                                     const Features&) {
     if ((word & present) != 0) {
       return level == 1 || (word & page_size) != 0 ? EntryKind::leaf : EntryKind::table;
     }
@@ -129,7 +133,11 @@ struct Format {
     return (word & no_rights_tag) != 0 ? EntryKind::leaf : EntryKind::absent;
   }
 
-  static constexpr base::Pfn frame(uint64_t word, unsigned, const Features&) {
+  static BASE_ALWAYS_INLINE constexpr bool is_open(uint64_t word, unsigned level, const Features&) {
+    return level > 1 && (word & (present | writable | page_size)) == (present | writable);
+  }
+
+  static BASE_ALWAYS_INLINE constexpr base::Pfn frame(uint64_t word, unsigned, const Features&) {
     const uint64_t bits = (word & present) != 0 ? word : ~word;
     return base::Pfn((bits & frame_mask) >> base::page_shift);
   }

@@ -67,11 +67,16 @@ class System {
     return state == FrameState::reserved ? nullptr : record;
   }
 
+  // The first frame of the block that `record` heads and `frame` is part of.
+  [[nodiscard]] base::Pfn head_of(base::Pfn frame, const FrameRecord& record) {
+    return BASE_LIKELY(&records().of(frame) == &record) ? frame : records().head_of(frame);
+  }
+
   // Gives one reference of a leaf's frame back.
   void drop_frame(base::Pfn frame) {
     FrameRecord* record = counted(frame);
     if (record != nullptr && record->drop_references() == 0) {
-      frames_.free(records().head_of(frame));
+      frames_.free(head_of(frame, *record));
     }
   }
 

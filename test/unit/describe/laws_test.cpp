@@ -93,8 +93,10 @@ TEMPLATE_TEST_CASE("decode_undoes_encode", "[describe]", x86_64::Format, aarch64
     const auto round_trip = [&](const Entry& e, unsigned level) {
       const uint64_t word = F::encode(e, level, f);
       const Entry back = F::decode(word, level, f);
-      const bool same = back == e && F::kind(word, level, f) == e.kind &&
-                        F::frame(word, level, f) == e.frame && word != 0;
+      const bool same =
+          back == e && F::kind(word, level, f) == e.kind && F::frame(word, level, f) == e.frame &&
+          word != 0 &&
+          F::is_open(word, level, f) == (e.kind == EntryKind::table && e.access.can_write());
       wrong += same ? 0 : 1;
       ++seen;
     };

@@ -4,7 +4,7 @@
 // property. Laws, for every level and every Features value the architecture can have:
 //   decode(encode(e)) == e              for every e with legal fields (access == granted(access))
 //   decode(0).kind == absent            and encode of an absent entry is 0
-//   kind, frame                         agree with decode
+//   kind, frame, is_open                agree with decode
 //   decode(write_protect(w))            is decode(w) without the write right, nothing else changed
 //   decode(mark_clean(w)), mark_old(w)  is decode(w) without `dirty`, without `accessed`
 //   transition(w, w), (0, w), (w, 0)    are plain
@@ -45,6 +45,8 @@ concept MmuFormat = requires(uint64_t word, Entry entry, unsigned level, base::A
   // Parts of decode, for loops over whole tables. `frame` only of a leaf or table.
   { F::kind(word, level, features) } -> std::same_as<EntryKind>;
   { F::frame(word, level, features) } -> std::same_as<base::Pfn>;
+  // A table entry with the write right.
+  { F::is_open(word, level, features) } -> std::same_as<bool>;
   // Only of a leaf or table.
   { F::write_protect(word, level, features) } -> std::same_as<uint64_t>;
   // Only of a leaf.
@@ -69,6 +71,7 @@ struct MmuFormatExemplar {
   static constexpr Entry decode(uint64_t, unsigned, const Features&) { return {}; }
   static constexpr EntryKind kind(uint64_t, unsigned, const Features&) { return {}; }
   static constexpr base::Pfn frame(uint64_t, unsigned, const Features&) { return {}; }
+  static constexpr bool is_open(uint64_t, unsigned, const Features&) { return false; }
   static constexpr uint64_t write_protect(uint64_t w, unsigned, const Features&) { return w; }
   static constexpr uint64_t mark_clean(uint64_t w, unsigned, const Features&) { return w; }
   static constexpr uint64_t mark_old(uint64_t w, unsigned, const Features&) { return w; }

@@ -206,7 +206,7 @@ class PageTable {
     return encode(Entry::table_of(table, unlimited), level);
   }
   [[nodiscard]] bool is_open(uint64_t word, unsigned level) {
-    return kind(word, level) == EntryKind::table && decode(word, level).access.can_write();
+    return Format::is_open(word, level, system_.features());
   }
   [[nodiscard]] FrameRecord& record(base::Pfn table) { return system_.records().of(table); }
 

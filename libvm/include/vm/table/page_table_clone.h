@@ -40,8 +40,6 @@ void PageTable<M>::drop_root_entries() {
     root.remove_resident(resident);
   }
   drop_entries(system_, root_, system_.features().levels, resident);
-  __builtin_memset(system_.words(root_), 0,
-                   Format::user_root_entries(system_.features()) * sizeof(uint64_t));
 }
 
 template <Machine M>
@@ -71,7 +69,10 @@ base::Status PageTable<M>::clone_to(PageTable& child, Batch& batch) {
   }
   // What was writable is closed now.
   batch.forget_everything();
-  if (!status.ok()) child.drop_root_entries();
+  if (!status.ok()) {
+    child.drop_root_entries();
+    __builtin_memset(copies, 0, Format::user_root_entries(system_.features()) * sizeof(uint64_t));
+  }
   return status;
 }
 

@@ -91,17 +91,15 @@ void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
   status.expect("move cannot fail");
 }
 
-// Stores an entry whose reference the caller hands over at a place that is absent, or has an empty
-// table left over.
+// Stores an entry whose reference the caller hands over at a place that is absent, or has tables
+// left over that are empty.
 template <Machine M>
 void PageTable<M>::put(base::Vpn page, unsigned level, uint64_t word, Batch& batch) {
   const Place place = descend(page, level);
   BASE_CHECK(place.level == level, "target of a move was not prepared");
-  const uint64_t old = load(place.table, page, level);
-  if (old != 0) {
-    BASE_CHECK(is_open(old, level) && record(frame(old, level)).resident() == 0,
-               "target of a move is not empty");
-    detach_empty(place, page, frame(old, level), batch);
+  if (load(place.table, page, level) != 0) {
+    const unsigned index = entry_index(page, level);
+    (void)remove_entries(place, page, index, index + 1, batch);
     batch.flush();
   }
   FrameRecord& locked = record(place.table);

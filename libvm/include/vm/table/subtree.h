@@ -9,15 +9,15 @@
 
 namespace vm {
 
-// Gives back the reference that a leaf held.
-template <Machine M>
-void drop_leaf(System<M>& system, base::Pfn frame, bool dirty) {
+// Gives back the reference that a leaf held; `is_dirty()` says what the hardware left.
+template <Machine M, class IsDirty>
+void drop_leaf(System<M>& system, base::Pfn frame, IsDirty&& is_dirty) {
   FrameRecord* record = system.counted(frame);
   if (record == nullptr) return;
   if (record->state() == FrameState::object_page && system.hooks().object_page_dropped != nullptr) {
-    system.hooks().object_page_dropped(system.hooks().context, frame, dirty);
+    system.hooks().object_page_dropped(system.hooks().context, frame, is_dirty());
   }
-  if (record->drop_references() == 0) system.frames().free(system.records().head_of(frame));
+  if (record->drop_references() == 0) system.frames().free(system.head_of(frame, *record));
 }
 
 template <Machine M>
@@ -37,7 +37,7 @@ void drop_entries(System<M>& system, base::Pfn table, unsigned level, uint32_t r
     switch (Format::kind(word, level, features)) {
       case EntryKind::leaf:
         drop_leaf(system, Format::frame(word, level, features),
-                  Format::decode(word, level, features).dirty);
+                  [&] { return Format::decode(word, level, features).dirty; });
         break;
       case EntryKind::table: drop_subtree(system, Format::frame(word, level, features)); break;
       case EntryKind::software:

@@ -30,54 +30,73 @@ class [[nodiscard]] TlbBatch {
   [[nodiscard]] System<M>& system() { return system_; }
 
   // After the entries have changed.
-  void forget(base::VpnRange pages, Invalidate what) { ranges_.add(pages, what); }
-  void forget_everything() { ranges_.add_everything(); }
+  void forget(base::VpnRange pages, Invalidate what) {
+    begin();
+    ranges_.add(pages, what);
+  }
+  void forget_everything() {
+    begin();
+    ranges_.add_everything();
+  }
 
   // Takes over the reference that a leaf held. `word` is the leaf as it was, at `level`.
   void retire_leaf(uint64_t word, unsigned level) {
-    const Entry entry = M::Format::decode(word, level, system_.features());
-    FrameRecord* record = system_.counted(entry.frame);
+    const base::Pfn frame = M::Format::frame(word, level, system_.features());
+    FrameRecord* record = system_.counted(frame);
     if (record == nullptr) return;
+    begin();
     if (record->state() == FrameState::private_page && record->is_exclusive()) {
       record->set_link(frames_);
-      frames_ = system_.records().head_of(entry.frame).raw();
+      frames_ = system_.head_of(frame, *record).raw();
       return;
     }
-    add_shared({entry.frame, SharedKind::leaf, entry.dirty});
+    add_shared(
+        {frame.raw(), SharedKind::leaf, M::Format::decode(word, level, system_.features()).dirty});
   }
   // Takes over the reference that a detached table entry held.
   void retire_table(base::Pfn table) {
+    begin();
     FrameRecord& record = system_.records().of(table);
     if (record.is_exclusive()) {
       record.set_link(tables_);
       tables_ = table.raw();
       return;
     }
-    add_shared({table, SharedKind::table, false});
+    add_shared({table.raw(), SharedKind::table, false});
   }
 
   // All that was named is forgotten everywhere when this returns. References are kept.
   void flush() {
+    if (!begun_) return;
     system_.tlb().invalidate(context_, ranges_);
     ranges_.clear();
   }
 
   // Forgotten, and given back.
   void settle() {
+    if (BASE_LIKELY(!begun_)) return;
     if (!ranges_.empty()) flush();
     if (frames_ != none || tables_ != none || shared_count_ != 0) give_back();
+    begun_ = false;
   }
-  [[nodiscard]] bool is_settled() const {
-    return ranges_.empty() && frames_ == none && tables_ == none && shared_count_ == 0;
-  }
+  [[nodiscard]] bool is_settled() const { return !begun_; }
 
  private:
   static constexpr uint64_t none = ~0ULL;
   static constexpr unsigned shared_capacity = 24;
 
+  // Most batches are made for a fault and stay empty: the parts are set up by the first use.
+  void begin() {
+    if (begun_) return;
+    begun_ = true;
+    ranges_.clear();
+    frames_ = tables_ = none;
+    shared_count_ = 0;
+  }
+
   enum class SharedKind : uint8_t { leaf, table };
   struct Shared {
-    base::Pfn frame;
+    uint64_t frame;
     SharedKind kind;
     bool dirty;
   };
@@ -111,19 +130,20 @@ class [[nodiscard]] TlbBatch {
     while (shared_count_ != 0) {
       const Shared item = shared_[--shared_count_];
       if (item.kind == SharedKind::table) {
-        drop_subtree(system_, item.frame);
+        drop_subtree(system_, base::Pfn(item.frame));
       } else {
-        drop_leaf(system_, item.frame, item.dirty);
+        drop_leaf(system_, base::Pfn(item.frame), [&] { return item.dirty; });
       }
     }
   }
 
   System<M>& system_;
   TlbContext& context_;
+  bool begun_ = false;
   TlbRanges ranges_;
-  uint64_t frames_ = none;  // private pages, chained by link
-  uint64_t tables_ = none;  // the same
-  unsigned shared_count_ = 0;
+  uint64_t frames_;  // private pages, chained by link
+  uint64_t tables_;  // the same
+  unsigned shared_count_;
   Shared shared_[shared_capacity];
 };
 

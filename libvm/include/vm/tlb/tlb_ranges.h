@@ -19,20 +19,29 @@ class TlbRanges {
 
   struct Item {
     base::VpnRange pages;
-    Invalidate what = Invalidate::leaf;
+    Invalidate what;
   };
+
+  // Not usable before clear(): TlbBatch has one that is rarely used.
+  TlbRanges() {}  // NOLINT: members stay as they are
 
   [[nodiscard]] bool empty() const { return count_ == 0 && !everything_; }
   [[nodiscard]] bool is_everything() const { return everything_; }
   // Only if not everything.
   [[nodiscard]] unsigned size() const { return count_; }
-  [[nodiscard]] const Item& operator[](unsigned index) const { return items_[index]; }
+  [[nodiscard]] Item operator[](unsigned index) const {
+    const Kept& kept = items_[index];
+    return {{base::Vpn(kept.first), base::Vpn(kept.end)}, kept.what};
+  }
 
   // Adjacent to the last one and of its kind, or part of it: joined.
   void add(base::VpnRange pages, Invalidate what) {
     if (everything_ || pages.empty()) return;
-    if (count_ != 0 && items_[count_ - 1].pages.contains(pages)) {
-      if (what == Invalidate::walk) items_[count_ - 1].what = what;
+    const uint64_t first = pages.first().raw();
+    const uint64_t end = pages.end().raw();
+    Kept* last = count_ == 0 ? nullptr : &items_[count_ - 1];
+    if (last != nullptr && last->first <= first && end <= last->end) {
+      if (what == Invalidate::walk) last->what = what;
       return;
     }
     pages_ += pages.count().raw();
@@ -40,18 +49,15 @@ class TlbRanges {
       add_everything();
       return;
     }
-    if (count_ != 0) {
-      Item& last = items_[count_ - 1];
-      if (last.what == what && last.pages.end() == pages.first()) {
-        last.pages = {last.pages.first(), pages.end()};
-        return;
-      }
+    if (last != nullptr && last->what == what && last->end == first) {
+      last->end = end;
+      return;
     }
     if (BASE_UNLIKELY(count_ == capacity)) {
       add_everything();
       return;
     }
-    items_[count_++] = {pages, what};
+    items_[count_++] = {first, end, what};
   }
   void add_everything() {
     everything_ = true;
@@ -64,10 +70,16 @@ class TlbRanges {
   }
 
  private:
-  uint64_t pages_ = 0;
-  unsigned count_ = 0;
-  bool everything_ = false;
-  Item items_[capacity];
+  struct Kept {
+    uint64_t first;
+    uint64_t end;
+    Invalidate what;
+  };
+
+  uint64_t pages_;
+  unsigned count_;
+  bool everything_;
+  Kept items_[capacity];
 };
 
 }  // namespace vm
