@@ -89,7 +89,6 @@ class [[nodiscard]] TlbBatch {
   void begin() {
     if (begun_) return;
     begun_ = true;
-    ranges_.clear();
     frames_ = tables_ = none;
     shared_count_ = 0;
   }

@@ -22,9 +22,6 @@ class TlbRanges {
     Invalidate what;
   };
 
-  // Not usable before clear(): TlbBatch has one that is rarely used.
-  TlbRanges() {}  // NOLINT: members stay as they are
-
   [[nodiscard]] bool empty() const { return count_ == 0 && !everything_; }
   [[nodiscard]] bool is_everything() const { return everything_; }
   // Only if not everything.
@@ -76,9 +73,9 @@ class TlbRanges {
     Invalidate what;
   };
 
-  uint64_t pages_;
-  unsigned count_;
-  bool everything_;
+  uint64_t pages_ = 0;
+  unsigned count_ = 0;
+  bool everything_ = false;
   Kept items_[capacity];
 };
 
