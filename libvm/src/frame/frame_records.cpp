@@ -88,7 +88,21 @@ Status FrameRecords::init(Span<const PfnRange> ram, void* storage, base::Bytes s
   }
   blocks_ = blocks;
   block_count_ = count;
+  for (const PfnRange& range : ram) {
+    // The records of a range follow each other, whatever blocks it crosses.
+    if (range.count().raw() > main_count_) {
+      main_records_ = find(range.first());
+      main_first_ = range.first().raw();
+      main_count_ = range.count().raw();
+    }
+  }
   return {};
+}
+
+FrameRecord& FrameRecords::of_other(base::Pfn frame) const {
+  FrameRecord* record = find(frame);
+  BASE_CHECK(record != nullptr, "frame without a record");
+  return *record;
 }
 
 base::Pfn FrameRecords::next_ram(base::Pfn frame) const {

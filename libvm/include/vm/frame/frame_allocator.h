@@ -1,9 +1,10 @@
 // FrameAllocator: hands out RAM in blocks of 4 KiB to 1 GiB.
 //
 // Single frames come from the current CPU's cache (CpuFrameCache): no shared cache line is touched
-// until it runs empty or full, then a batch moves between it and the shared buddy lists under one
-// lock. Frames that idle time has filled with zeros are kept apart and given to those who ask for
-// zeros. Larger blocks, limits and contiguous runs go to the shared lists directly.
+// until it runs empty or full, then a batch moves under one lock between it and the depot, which
+// hands batches from CPU to CPU, or the shared buddy lists. Frames that idle time has filled with
+// zeros are kept apart and given to those who ask for zeros. Larger blocks, limits and contiguous
+// runs go to the shared lists directly.
 //
 // A frame given out has state `owned`, one reference (the caller's) and the order it was asked
 // with; its link belongs to the owner. free() takes it back, from whoever drops the last reference.
@@ -28,6 +29,7 @@
 #include "base/span.h"
 #include "vm/frame/buddy_lists.h"
 #include "vm/frame/cpu_frame_cache.h"
+#include "vm/frame/frame_depot.h"
 #include "vm/frame/frame_host.h"
 #include "vm/frame/frame_poison.h"
 #include "vm/frame/frame_records.h"
@@ -86,16 +88,23 @@ class FrameAllocator {
   // ---- Single frames
 
   [[nodiscard]] base::Result<base::Pfn> allocate(Contents contents = Contents::unknown,
-                                                 Urgency urgency = Urgency::normal);
+                                                 Urgency urgency = Urgency::normal) {
+    if (is_refused()) return failed();
+    return contents == Contents::zero ? allocate_zeroed(urgency) : allocate_any(urgency);
+  }
 
   // Takes back a frame or a block by its head. The caller holds the only reference (1) or has
   // dropped the last (0).
-  void free(base::Pfn head);
+  void free(base::Pfn head) {
+    FrameRecord* record = records_->in_main_range(head);
+    if (BASE_UNLIKELY(record == nullptr)) return free_elsewhere(head);
+    free_record(*record, head);
+  }
 
   // Drops one reference of the caller's; frees when it was the last.
   void drop(base::Pfn head) {
     FrameRecord& record = records_->of(head);
-    if (record.drop_references() == 0) free(head);
+    if (record.drop_references() == 0) free_record(record, head);
   }
 
   // For Epochs: what becomes of a retired frame when no reader can see it. An object's page loses
@@ -143,7 +152,6 @@ class FrameAllocator {
   void dump(Print&& print);
 
  private:
-  static constexpr uint32_t refill_batch = CpuFrameCache::magazine_size / 2;
   static constexpr unsigned drain_patience = 64;  // turns of waiting for a CPU inside its cache
 
   BuddyLists& zone_of(base::Pfn frame) BASE_REQUIRES(lock_) {
@@ -163,8 +171,8 @@ class FrameAllocator {
     zone_of(head).insert(*records_, head, order);
   }
   void give_run(base::PfnRange frames) BASE_REQUIRES(lock_);
-  void push_pool(base::Pfn frame) BASE_REQUIRES(lock_);
-  base::Optional<base::Pfn> pop_pool() BASE_REQUIRES(lock_);
+  void push_pool(FrameRecord& record, base::Pfn frame) BASE_REQUIRES(lock_);
+  FrameRecord* pop_pool() BASE_REQUIRES(lock_);
 
   // For hosts that watch frames, see FrameHost; nothing for others.
   bool is_refused() {
@@ -189,17 +197,31 @@ class FrameAllocator {
     }
   }
 
-  base::Pfn hand_out(base::Pfn frame, Contents have, Contents want);
+  base::Result<base::Pfn> allocate_any(Urgency urgency);
+  base::Result<base::Pfn> allocate_zeroed(Urgency urgency);
+  void free_record(FrameRecord& record, base::Pfn head);
+  void free_single(FrameRecord& record, base::Pfn frame);
+  BASE_NOINLINE void free_elsewhere(base::Pfn head) { free_record(records_->of(head), head); }
+  BASE_NOINLINE void free_uncommon(FrameRecord& record, base::Pfn head);
+
+  base::Pfn hand_out(FrameRecord& record, Contents have);
   void hand_out_block(base::Pfn head, unsigned order);
   void fill_with_zeros(base::Pfn frame);
   void stamp(base::Pfn head, unsigned order);
-  base::Result<base::Pfn> allocate_shared(Contents contents, Urgency urgency);
+  FrameRecord& mark_cached(base::Pfn frame);
   base::Error failed();
 
-  BASE_NOINLINE bool refill(CpuFrameCache& cache, Urgency urgency) BASE_REQUIRES(cache);
-  bool refill_zeroed(CpuFrameCache& cache, uint32_t& frame) BASE_REQUIRES(cache);
-  BASE_NOINLINE void drain_cold(CpuFrameCache& cache) BASE_REQUIRES(cache);
+  BASE_NOINLINE FrameRecord* refill(CpuFrameCache& cache, Urgency urgency) BASE_REQUIRES(cache);
+  BASE_NOINLINE FrameRecord* refill_zeroed(CpuFrameCache& cache) BASE_REQUIRES(cache);
+  BASE_NOINLINE void spill(CpuFrameCache& cache, FrameRecord& extra) BASE_RELEASE(cache);
+  BASE_NOINLINE base::Result<base::Pfn> allocate_refilling(CpuFrameCache& cache, Urgency urgency)
+      BASE_RELEASE(cache);
+  BASE_NOINLINE base::Result<base::Pfn> allocate_shared(Contents contents, Urgency urgency);
+  BASE_NOINLINE void free_shared(base::Pfn head, unsigned order);
   void drain(CpuFrameCache& cache) BASE_REQUIRES(cache);
+  void give_record(FrameRecord& record) BASE_REQUIRES(lock_) {
+    give_block(base::Pfn(record.link()), 0);
+  }
 
   H& host_;
   FrameRecords* records_ = nullptr;
@@ -209,17 +231,16 @@ class FrameAllocator {
   // Written under the lock alone; on lines of its own.
   alignas(128) typename H::Lock lock_;
   BuddyLists zones_[2] BASE_GUARDED_BY(lock_);  // below 4 GiB, above
+  FrameDepot depot_ BASE_GUARDED_BY(lock_);
   uint64_t emergency_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t managed_ BASE_GUARDED_BY(lock_) = 0;
-  uint64_t pool_head_ BASE_GUARDED_BY(lock_) = pool_end;  // zeroed frames, by link
-  base::Atomic<uint64_t> pool_count_{0};                  // written under the lock
+  uint32_t pool_head_ BASE_GUARDED_BY(lock_) = 0;  // zeroed frames, chained
+  base::Atomic<uint64_t> pool_count_{0};           // written under the lock
   uint64_t zeroed_target_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t refills_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t drains_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t failures_ BASE_GUARDED_BY(lock_) = 0;
   FrameRecords own_records_;  // of boot()
-
-  static constexpr uint64_t pool_end = ~0ULL;
 };
 
 }  // namespace vm

@@ -79,6 +79,7 @@ base::Status FrameAllocator<H>::add(base::PfnRange frames) {
   }
   give_run(frames);
   managed_ += frames.count().raw();
+  depot_.set_limit(uint32_t(managed_ / 16 / CpuFrameCache::batch));
   return {};
 }
 
@@ -108,9 +109,10 @@ void FrameAllocator<H>::set_zeroed_target(base::PageCount pages) {
 
 // ---- Handing out
 
+// From a cache, the depot or the pool: the record's link is the frame's number.
 template <FrameHost H>
-base::Pfn FrameAllocator<H>::hand_out(base::Pfn frame, Contents have, Contents want) {
-  FrameRecord& record = records_->of(frame);
+BASE_ALWAYS_INLINE base::Pfn FrameAllocator<H>::hand_out(FrameRecord& record, Contents have) {
+  const base::Pfn frame(record.link());
   if constexpr (frame_poison::enabled) {
     if (have == Contents::zero) {
       frame_poison::check_zero(host_.window(frame));
@@ -121,9 +123,6 @@ base::Pfn FrameAllocator<H>::hand_out(base::Pfn frame, Contents have, Contents w
   record.reset(FrameState::owned, 0);
   record.set_references_unchecked(1);
   note_taken(frame, 0);
-  if (want == Contents::zero && have != Contents::zero) {
-    fill_with_zeros(frame);
-  }
   return frame;
 }
 
@@ -153,37 +152,79 @@ void FrameAllocator<H>::hand_out_block(base::Pfn head, unsigned order) {
 // ---- Single frames
 
 template <FrameHost H>
-base::Result<base::Pfn> FrameAllocator<H>::allocate(Contents contents, Urgency urgency) {
-  if (is_refused()) {
-    return failed();
-  }
+base::Result<base::Pfn> FrameAllocator<H>::allocate_any(Urgency urgency) {
   CpuFrameCache& cache = cache_of_this_cpu();
   if (BASE_LIKELY(cache.try_enter())) {
-    uint32_t frame = 0;
-    Contents have = Contents::unknown;
-    bool found = false;
-    if (contents == Contents::zero && (cache.pop_zeroed(frame) || refill_zeroed(cache, frame))) {
-      have = Contents::zero;
-      found = true;
-    } else {
-      found = cache.pop(frame) || (refill(cache, urgency) && cache.pop(frame));
+    FrameRecord* record = cache.pop();
+    if (BASE_LIKELY(record != nullptr)) {
+      cache.leave();
+      return hand_out(*record, Contents::unknown);
     }
-    cache.leave();
-    if (BASE_LIKELY(found)) {
-      return hand_out(base::Pfn(frame), have, contents);
-    }
+    return allocate_refilling(cache, urgency);
   }
-  return allocate_shared(contents, urgency);
+  return allocate_shared(Contents::unknown, urgency);
 }
 
 template <FrameHost H>
-bool FrameAllocator<H>::refill(CpuFrameCache& cache, Urgency urgency) {
+base::Result<base::Pfn> FrameAllocator<H>::allocate_refilling(CpuFrameCache& cache,
+                                                              Urgency urgency) {
+  FrameRecord* record = refill(cache, urgency);
+  cache.leave();
+  if (record == nullptr) {
+    return allocate_shared(Contents::unknown, urgency);
+  }
+  return hand_out(*record, Contents::unknown);
+}
+
+template <FrameHost H>
+base::Result<base::Pfn> FrameAllocator<H>::allocate_zeroed(Urgency urgency) {
+  CpuFrameCache& cache = cache_of_this_cpu();
+  if (BASE_LIKELY(cache.try_enter())) {
+    FrameRecord* record = cache.pop_zeroed();
+    if (record == nullptr && pool_count_.template load<base::Order::relaxed>() != 0) {
+      record = refill_zeroed(cache);
+    }
+    if (record != nullptr) {
+      cache.leave();
+      return hand_out(*record, Contents::zero);
+    }
+    record = cache.pop();
+    if (record == nullptr) {
+      record = refill(cache, urgency);
+    }
+    cache.leave();
+    if (BASE_LIKELY(record != nullptr)) {
+      const base::Pfn frame = hand_out(*record, Contents::unknown);
+      fill_with_zeros(frame);
+      return frame;
+    }
+  }
+  return allocate_shared(Contents::zero, urgency);
+}
+
+template <FrameHost H>
+FrameRecord& FrameAllocator<H>::mark_cached(base::Pfn frame) {
+  FrameRecord& record = records_->of(frame);
+  record.move_unowned(FrameState::cached, 0);
+  record.set_link(frame.raw());
+  return record;
+}
+
+// Fills an empty cache with a batch, less the frame that it returns. nullptr: nothing to be had.
+template <FrameHost H>
+FrameRecord* FrameAllocator<H>::refill(CpuFrameCache& cache, Urgency urgency) {
   base::Guard guard(lock_);
+  ++refills_;
+  if (!depot_.is_empty()) {
+    // The lambda runs under both locks, which the analysis cannot see through the call.
+    depot_.pop(*records_, [&](FrameRecord& record) BASE_NO_THREAD_SAFETY_ANALYSIS {
+      BASE_CHECK(cache.push(record), "refilled a frame cache that is not empty");
+    });
+    return cache.pop();
+  }
   const uint64_t kept = urgency == Urgency::reclaim ? 0 : emergency_;
   uint64_t wanted =
-      free_pages() <= kept ? 0 : base::min(free_pages() - kept, uint64_t(refill_batch));
-  ++refills_;
-  const bool any = wanted != 0;
+      free_pages() <= kept ? 0 : base::min(free_pages() - kept, uint64_t(CpuFrameCache::batch));
   while (wanted != 0) {
     // Small blocks first; a large one is cut only when nothing else is left.
     BuddyLists& zone = zones_[zones_[1].free_pages() != 0 ? 1 : 0];
@@ -191,48 +232,46 @@ bool FrameAllocator<H>::refill(CpuFrameCache& cache, Urgency urgency) {
     const base::Pfn head = *zone.take(*records_, order);
     const uint64_t pages = block_pages(order).raw();
     for (uint64_t i = pages; i-- > 0;) {
-      records_->of(base::Pfn(head.raw() + i)).move_unowned(FrameState::cached, 0);
-      BASE_CHECK(cache.push(uint32_t(head.raw() + i)), "refilled a frame cache that is not empty");
+      FrameRecord& record = mark_cached(base::Pfn(head.raw() + i));
+      BASE_CHECK(cache.push(record), "refilled a frame cache that is not empty");
     }
     wanted -= pages;
   }
-  return any;
+  return cache.pop();
 }
 
 template <FrameHost H>
-bool FrameAllocator<H>::refill_zeroed(CpuFrameCache& cache, uint32_t& frame) {
-  if (pool_count_.template load<base::Order::relaxed>() == 0) {
-    return false;
-  }
+FrameRecord* FrameAllocator<H>::refill_zeroed(CpuFrameCache& cache) {
   base::Guard guard(lock_);
-  const base::Optional<base::Pfn> first = pop_pool();
-  if (!first.has_value()) {
-    return false;
+  FrameRecord* first = pop_pool();
+  while (first != nullptr && cache.zeroed_frames() < CpuFrameCache::zeroed_size / 2) {
+    FrameRecord* next = pop_pool();
+    if (next == nullptr) break;
+    BASE_CHECK(cache.push_zeroed(*next), "zeroed cache is full");
   }
-  frame = uint32_t((*first).raw());
-  while (cache.zeroed_frames() < CpuFrameCache::zeroed_size / 2) {
-    const base::Optional<base::Pfn> next = pop_pool();
-    if (!next.has_value() || !cache.push_zeroed(uint32_t((*next).raw()))) break;
-  }
-  return true;
+  return first;
 }
 
 // No stock on this CPU, or it is in use: the shared lists, the pool, then what others keep.
 template <FrameHost H>
 base::Result<base::Pfn> FrameAllocator<H>::allocate_shared(Contents contents, Urgency urgency) {
   for (unsigned attempt = 0; attempt < 2; ++attempt) {
-    base::Optional<base::Pfn> frame;
+    FrameRecord* record = nullptr;
     Contents have = Contents::unknown;
     {
       base::Guard guard(lock_);
-      frame = take_block({.urgency = urgency});
-      if (!frame.has_value()) {
-        frame = pop_pool();
+      const base::Optional<base::Pfn> frame = take_block({.urgency = urgency});
+      if (frame.has_value()) {
+        record = &mark_cached(*frame);
+      } else {
+        record = pop_pool();
         have = Contents::zero;
       }
     }
-    if (frame.has_value()) {
-      return hand_out(*frame, have, contents);
+    if (record != nullptr) {
+      const base::Pfn frame = hand_out(*record, have);
+      if (contents == Contents::zero && have != Contents::zero) fill_with_zeros(frame);
+      return frame;
     }
     if (attempt == 0) {
       drain_caches();
@@ -249,29 +288,68 @@ base::Error FrameAllocator<H>::failed() {
 }
 
 template <FrameHost H>
-void FrameAllocator<H>::free(base::Pfn head) {
-  FrameRecord& record = records_->of(head);
+void FrameAllocator<H>::free_record(FrameRecord& record, base::Pfn head) {
+  if (BASE_UNLIKELY(!record.is_single_page())) {
+    return free_uncommon(record, head);
+  }
+  free_single(record, head);
+}
+
+template <FrameHost H>
+BASE_ALWAYS_INLINE void FrameAllocator<H>::free_single(FrameRecord& record, base::Pfn frame) {
+  BASE_CHECK(record.references() <= 1, "frame freed while it is referenced");
+  note_freed(base::PfnRange::single(frame));
+  record.set_references_unchecked(0);
+  record.reset(FrameState::cached, 0);
+  record.set_link(frame.raw());
+  stamp(frame, 0);
+  CpuFrameCache& cache = cache_of_this_cpu();
+  if (BASE_UNLIKELY(!cache.try_enter())) {
+    return free_shared(frame, 0);
+  }
+  if (BASE_UNLIKELY(!cache.push(record))) {
+    return spill(cache, record);
+  }
+  cache.leave();
+}
+
+// A table, a block, or a mistake.
+template <FrameHost H>
+void FrameAllocator<H>::free_uncommon(FrameRecord& record, base::Pfn head) {
   const FrameState state = record.state();
   BASE_CHECK(state >= FrameState::owned, "frame freed that nobody had");
+  if (state == FrameState::table) {
+    return free_single(record, head);
+  }
   BASE_CHECK(record.references() <= 1, "frame freed while it is referenced");
-  const unsigned order = state == FrameState::table ? 0 : record.order();
+  const unsigned order = record.order();
   note_freed(base::PfnRange::of(head, block_pages(order)));
   record.set_references_unchecked(0);
   record.reset(FrameState::cached, order);
   stamp(head, order);
-  if (BASE_LIKELY(order == 0)) {
-    CpuFrameCache& cache = cache_of_this_cpu();
-    if (BASE_LIKELY(cache.try_enter())) {
-      if (BASE_UNLIKELY(!cache.push(uint32_t(head.raw())))) {
-        drain_cold(cache);
-        BASE_CHECK(cache.push(uint32_t(head.raw())), "emptied frame cache is full");
-      }
-      cache.leave();
-      return;
-    }
-  }
+  free_shared(head, order);
+}
+
+template <FrameHost H>
+void FrameAllocator<H>::free_shared(base::Pfn head, unsigned order) {
   base::Guard guard(lock_);
   give_block(head, order);
+}
+
+// The cache is full: its older half goes, `extra` comes.
+template <FrameHost H>
+void FrameAllocator<H>::spill(CpuFrameCache& cache, FrameRecord& extra) {
+  FrameRecord* cold[CpuFrameCache::batch];
+  cache.take_cold(cold);
+  BASE_CHECK(cache.push(extra), "emptied frame cache is full");
+  cache.leave();
+  base::Guard guard(lock_);
+  ++drains_;
+  if (!depot_.is_full()) {
+    depot_.push(cold);
+    return;
+  }
+  for (FrameRecord* record : cold) give_record(*record);
 }
 
 template <FrameHost H>
@@ -283,15 +361,6 @@ void FrameAllocator<H>::stamp(base::Pfn head, unsigned order) {
       records_->of(at).set_stamped();
     }
   }
-}
-
-template <FrameHost H>
-void FrameAllocator<H>::drain_cold(CpuFrameCache& cache) {
-  base::Guard guard(lock_);
-  ++drains_;
-  // The lambda runs under the guard, which the analysis cannot see through the call.
-  cache.exchange_full([this](uint32_t frame)
-                          BASE_NO_THREAD_SAFETY_ANALYSIS { give_block(base::Pfn(frame), 0); });
 }
 
 // ---- Blocks

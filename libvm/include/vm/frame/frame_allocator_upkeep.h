@@ -26,42 +26,41 @@ bool FrameAllocator<H>::zero_one() {
   record.reset(FrameState::cached, 0);
   fill_with_zeros(*frame);
   base::Guard guard(lock_);
-  push_pool(*frame);
+  push_pool(record, *frame);
   return true;
 }
 
+// The pool is chained as a batch is: own number in the high half, the next one's in the low half.
 template <FrameHost H>
-void FrameAllocator<H>::push_pool(base::Pfn frame) {
-  records_->of(frame).set_link(pool_head_);
-  pool_head_ = frame.raw();
+void FrameAllocator<H>::push_pool(FrameRecord& record, base::Pfn frame) {
+  record.set_link(frame.raw() << 32 | pool_head_);
+  pool_head_ = uint32_t(frame.raw());
   pool_count_.template store<base::Order::relaxed>(
       pool_count_.template load<base::Order::relaxed>() + 1);
 }
 
 template <FrameHost H>
-base::Optional<base::Pfn> FrameAllocator<H>::pop_pool() {
-  if (pool_head_ == pool_end) {
-    return base::nothing;
+FrameRecord* FrameAllocator<H>::pop_pool() {
+  const uint64_t count = pool_count_.template load<base::Order::relaxed>();
+  if (count == 0) {
+    return nullptr;
   }
-  const base::Pfn frame(pool_head_);
-  pool_head_ = records_->of(frame).link();
-  pool_count_.template store<base::Order::relaxed>(
-      pool_count_.template load<base::Order::relaxed>() - 1);
-  return frame;
+  FrameRecord& record = records_->of(base::Pfn(pool_head_));
+  const uint64_t link = record.link();
+  record.set_link(link >> 32);
+  pool_head_ = uint32_t(link);
+  pool_count_.template store<base::Order::relaxed>(count - 1);
+  return &record;
 }
 
 template <FrameHost H>
 void FrameAllocator<H>::drain(CpuFrameCache& cache) {
   base::Guard guard(lock_);
   ++drains_;
-  // The lambdas run under the guard, which the analysis cannot see through the call.
-  const auto give = [this](uint32_t frame)
-                        BASE_NO_THREAD_SAFETY_ANALYSIS { give_block(base::Pfn(frame), 0); };
-  cache.exchange_full(give);
-  cache.exchange_full(give);
-  for (uint32_t frame = 0; cache.pop_zeroed(frame);) {
-    stamp(base::Pfn(frame), 0);
-    give_block(base::Pfn(frame), 0);
+  while (FrameRecord* record = cache.pop()) give_record(*record);
+  while (FrameRecord* record = cache.pop_zeroed()) {
+    stamp(base::Pfn(record->link()), 0);
+    give_record(*record);
   }
 }
 
@@ -80,9 +79,14 @@ void FrameAllocator<H>::drain_caches() {
     }
   }
   base::Guard guard(lock_);
-  for (base::Optional<base::Pfn> frame = pop_pool(); frame.has_value(); frame = pop_pool()) {
-    stamp(*frame, 0);
-    give_block(*frame, 0);
+  while (!depot_.is_empty()) {
+    // The lambda runs under the guard, which the analysis cannot see through the call.
+    depot_.pop(*records_,
+               [this](FrameRecord& record) BASE_NO_THREAD_SAFETY_ANALYSIS { give_record(record); });
+  }
+  while (FrameRecord* record = pop_pool()) {
+    stamp(base::Pfn(record->link()), 0);
+    give_record(*record);
   }
 }
 
@@ -98,7 +102,7 @@ FrameStatistics FrameAllocator<H>::statistics() {
   base::Guard guard(lock_);
   result.managed = base::PageCount(managed_);
   result.free = base::PageCount(free_pages());
-  result.cached = base::PageCount(cached);
+  result.cached = base::PageCount(cached + depot_.frames());
   result.zeroed = base::PageCount(zeroed + pool_count_.template load<base::Order::relaxed>());
   result.emergency = base::PageCount(base::min(emergency_, free_pages()));
   result.largest_block =
@@ -115,8 +119,7 @@ FrameStatistics FrameAllocator<H>::statistics() {
 template <FrameHost H>
 void FrameAllocator<H>::check() {
   uint64_t stocked = 0;
-  const auto check_stocked = [&](uint32_t frame) {
-    const FrameRecord& record = records_->of(base::Pfn(frame));
+  const auto check_stocked = [&](const FrameRecord& record) {
     BASE_CHECK(record.state() == FrameState::cached && record.order() == 0,
                "frame in a cache is not marked so");
     BASE_CHECK(record.references() == 0, "frame in a cache is referenced");
@@ -124,19 +127,22 @@ void FrameAllocator<H>::check() {
   };
   for (uint32_t cpu = 0; cpu < cpus_; ++cpu) {
     BASE_CHECK(caches_[cpu].try_enter(), "a CPU is inside its frame cache");
-    caches_[cpu].for_each(check_stocked, check_stocked);
+    caches_[cpu].for_each([&](const FrameRecord& record) {
+      check_stocked(record);
+      BASE_CHECK(&records_->of(base::Pfn(record.link())) == &record,
+                 "frame in a cache does not know its number");
+    });
     caches_[cpu].leave();
   }
   base::Guard guard(lock_);
   zones_[0].check(*records_);
   zones_[1].check(*records_);
-  uint64_t pool = 0;
-  for (uint64_t at = pool_head_; at != pool_end; at = records_->of(base::Pfn(at)).link()) {
-    check_stocked(uint32_t(at));
-    ++pool;
+  depot_.for_each(*records_, check_stocked);
+  uint64_t at = pool_head_;
+  for (uint64_t i = pool_count_.template load<base::Order::relaxed>(); i != 0; --i) {
+    check_stocked(records_->of(base::Pfn(at)));
+    at = uint32_t(records_->of(base::Pfn(at)).link());
   }
-  BASE_CHECK(pool == pool_count_.template load<base::Order::relaxed>(),
-             "zeroed pool count disagrees with its list");
   uint64_t free = 0;
   uint64_t cached = 0;
   uint64_t used = 0;

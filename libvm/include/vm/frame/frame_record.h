@@ -135,6 +135,13 @@ class BASE_CAPABILITY("table lock") FrameRecord {
   [[nodiscard]] bool is_stamped() const { return (meta() & stamped_bit) != 0; }
   void set_stamped() { meta_.store<base::Order::release>(meta() | stamped_bit); }
 
+  // A single frame that somebody has and that is no table: what is freed most.
+  [[nodiscard]] bool is_single_page() const {
+    constexpr auto first = uint32_t(FrameState::owned);
+    constexpr auto last = uint32_t(FrameState::borrowed);
+    return (meta() & (state_mask | order_mask)) - first <= last - first;
+  }
+
   // log2 of the frames in the block that this frame heads. Not for tables.
   [[nodiscard]] unsigned order() const { return (meta() & order_mask) >> order_shift; }
 

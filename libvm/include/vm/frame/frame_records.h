@@ -2,8 +2,8 @@
 //
 // RAM is cut into blocks of 128 MiB; a table with one 16-byte line per block up to the highest one
 // names the records of the part of the block that is RAM, so holes cost nothing and a lookup is two
-// loads. All storage is given by the caller once, before anything else exists; there is none to
-// free: tearing down is forgetting it.
+// loads; in the largest range of RAM it is none. All storage is given by the caller once, before
+// anything else exists; there is none to free: tearing down is forgetting it.
 //
 // Locks: none. After init() the structure is read-only; the records themselves say how they change.
 // Units: base::Pfn, 4 KiB frames. Limit: frame numbers below 2^32 (16 TiB), so that free lists can
@@ -53,9 +53,16 @@ class FrameRecords {
 
   // The frame is known to be RAM; else a broken invariant.
   [[nodiscard]] FrameRecord& of(base::Pfn frame) const {
-    FrameRecord* record = find(frame);
-    BASE_CHECK(record != nullptr, "frame without a record");
-    return *record;
+    FrameRecord* record = in_main_range(frame);
+    return BASE_LIKELY(record != nullptr) ? *record : of_other(frame);
+  }
+  // The fast half of of(): nullptr outside the largest range of RAM.
+  [[nodiscard]] FrameRecord* in_main_range(base::Pfn frame) const {
+    const uint64_t offset = frame.raw() - main_first_;
+    if (BASE_UNLIKELY(offset >= main_count_)) return nullptr;
+    FrameRecord* record = main_records_ + offset;
+    if (record == nullptr) __builtin_unreachable();
+    return record;
   }
   [[nodiscard]] bool is_ram(base::Pfn frame) const { return find(frame) != nullptr; }
 
@@ -86,6 +93,13 @@ class FrameRecords {
     uint32_t first = 0;
     uint32_t count = 0;
   };
+
+  BASE_NOINLINE FrameRecord& of_other(base::Pfn frame) const;
+
+  // The largest range of RAM, whose records are one array.
+  FrameRecord* main_records_ = nullptr;
+  uint64_t main_first_ = 0;
+  uint64_t main_count_ = 0;
 
   Block* blocks_ = nullptr;
   uint64_t block_count_ = 0;
