@@ -276,7 +276,8 @@ def main(arguments: list[str]) -> int:
     try:
         return run(parse(arguments))
     except Stop as stop:
-        say(stop.message)
+        if stop.message:
+            say(stop.message)
         return stop.status
     except KeyboardInterrupt:
         say("interrupted")

@@ -24,7 +24,8 @@ exit status:
 
 
 class Stop(Exception):
-    """Ends the tool: `message` is the one line on stderr, `status` the exit status."""
+    """Ends the tool: `message` is the one line on stderr (empty: it has been said),
+    `status` the exit status."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)

@@ -219,7 +219,8 @@ def main(arguments: list[str]) -> int:
     try:
         return run(arguments)
     except Stop as stop:
-        print(f"tools/test: {stop.message}", file=sys.stderr)
+        if stop.message:
+            print(f"tools/test: {stop.message}", file=sys.stderr)
         return stop.status
     except KeyboardInterrupt:
         print("tools/test: interrupted", file=sys.stderr)
