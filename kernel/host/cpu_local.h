@@ -14,7 +14,8 @@ class UserSpace;
 
 enum class ObservedTrap : uint8_t { step, page_fault, timer, nmi };
 
-// A self-test that watches the traps it provokes; page faults when they are dealt with. True: the trap was its own, and is dealt with.
+// A self-test that watches the traps it provokes; page faults when they are dealt with. True: the
+// trap was its own, and is dealt with.
 using TrapObserver = bool (*)(cpu::TrapFrame& frame, ObservedTrap trap);
 
 struct CpuLocal {

@@ -1,4 +1,5 @@
-// frames.h: physical page frames, from libvm's allocator over what the boot memory map calls usable.
+// frames.h: physical page frames, from libvm's allocator over what the boot memory map calls
+// usable.
 //
 // Callable from any context but NMI. Frames below 1 MiB are never handed out.
 #pragma once
