@@ -124,6 +124,9 @@ base::Result<UserAddr> UserSpace::map(const Request& request) {
   region->pages = pages;
   region->access = request.access;
   region->contents = request.contents;
+  if (request.placement == Placement::anywhere) {
+    region->contents.at = UserAddr::of(pages.first()).raw();
+  }
   region->name = request.name;
   BASE_TRY(unmap(pages));
   insert(*region.release());

@@ -58,7 +58,7 @@ class UserSpace {
     base::Bytes size;
     base::Access access;
     Placement placement = Placement::anywhere;
-    Contents contents{};
+    Contents contents{};  // with Placement::anywhere they start where the mapping does
     const char* name = "anonymous";
   };
   // Returns where. Error::invalid_argument: misaligned, empty, outside the user half.

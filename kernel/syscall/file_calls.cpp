@@ -10,7 +10,8 @@ namespace kernel::calls {
 
 namespace {
 
-constexpr size_t chunk_size = 512;  // bytes moved through the kernel stack at a time
+constexpr uint64_t max_transfer = 0x7fff'f000;  // bytes a call moves at most, as on Linux
+constexpr size_t chunk_size = 512;              // bytes moved through the kernel stack at a time
 
 // Transfers return how many bytes moved; an error only if none did.
 class Progress {
@@ -101,13 +102,16 @@ CallResult transfer_vectors(const CallArguments& arguments, Transfer transfer) {
     if (!vector) {
       return progress.or_error(vector.error());
     }
-    const uint64_t size = vector.value().size;
+    if (int64_t(vector.value().size) < 0) {
+      return progress.or_error(Errno::invalid);
+    }
+    const uint64_t size = base::min(vector.value().size, max_transfer - progress.done());
     const CallResult result = transfer(*file, base::UserAddr(vector.value().base), size);
     if (int64_t(result.raw()) < 0) {
       return progress.or_error(result);
     }
     progress.add(result.raw());
-    if (result.raw() != size) {
+    if (result.raw() != vector.value().size) {
       break;
     }
   }
@@ -163,14 +167,16 @@ CallResult duplicate_to(const CallArguments& arguments, bool close_on_exec) {
 
 CallResult read(const CallArguments& arguments) {
   File* file = arguments.process.files().find(arguments.value[0]);
-  return file == nullptr ? CallResult(Errno::bad_descriptor)
-                         : read_file(*file, arguments.address(1), arguments.value[2]);
+  return file == nullptr
+             ? CallResult(Errno::bad_descriptor)
+             : read_file(*file, arguments.address(1), base::min(arguments.value[2], max_transfer));
 }
 
 CallResult write(const CallArguments& arguments) {
   File* file = arguments.process.files().find(arguments.value[0]);
-  return file == nullptr ? CallResult(Errno::bad_descriptor)
-                         : write_file(*file, arguments.address(1), arguments.value[2]);
+  return file == nullptr
+             ? CallResult(Errno::bad_descriptor)
+             : write_file(*file, arguments.address(1), base::min(arguments.value[2], max_transfer));
 }
 
 CallResult readv(const CallArguments& arguments) {

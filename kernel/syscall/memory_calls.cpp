@@ -47,6 +47,7 @@ CallResult attach_file(const CallArguments& arguments, UserSpace::Request& reque
       offset < contents.size() ? contents.subspan(offset) : decltype(contents)();
   request.contents.bytes =
       request.contents.bytes.first(base::min(request.contents.bytes.size(), request.size.raw()));
+  request.contents.at = request.base.raw();  // with Placement::anywhere, map() says where
   request.name = "file";
   return uint64_t(0);
 }

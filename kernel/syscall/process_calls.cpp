@@ -12,6 +12,7 @@ namespace kernel::calls {
 namespace {
 
 constexpr uint64_t max_signal = 64;
+constexpr uint64_t signal_set_size = 8;
 
 // Signals whose default is to do nothing: CHLD, CONT, URG, WINCH.
 bool ignored_by_default(uint64_t signal) {
@@ -106,7 +107,8 @@ CallResult rt_sigaction(const CallArguments& arguments) {
   };
   constexpr uint64_t handler_default = 0;
   constexpr uint64_t handler_ignore = 1;
-  if (arguments.value[0] == 0 || arguments.value[0] > max_signal) {
+  if (arguments.value[0] == 0 || arguments.value[0] > max_signal ||
+      arguments.value[3] != signal_set_size) {
     return Errno::invalid;
   }
   if (arguments.value[1] != 0) {
@@ -125,6 +127,9 @@ CallResult rt_sigaction(const CallArguments& arguments) {
 
 CallResult rt_sigprocmask(const CallArguments& arguments) {
   enum : int32_t { block = 0, unblock = 1, set = 2 };
+  if (arguments.value[3] != signal_set_size) {
+    return Errno::invalid;
+  }
   const uint64_t old = arguments.process.signal_mask();
   if (arguments.value[1] != 0) {
     const auto given = read_user<uint64_t>(arguments.address(1));

@@ -23,7 +23,7 @@ constexpr unsigned segment_fault = 139;
 constexpr unsigned illegal_instruction = 132;
 
 // Runs `code` in a process of its own; its status, or no_memory.
-unsigned run_code(Code code) {
+unsigned run_code(Code code, uint64_t start = code_address) {
   auto process = Process::create("ktest");
   if (!process) {
     return no_memory;
@@ -39,8 +39,7 @@ unsigned run_code(Code code) {
   if (!space.map(text) || !space.map(stack)) {
     return no_memory;
   }
-  const auto frame =
-      cpu::TrapFrame::for_user(code_address, stack_address + stack_bytes - base::page_size);
+  const auto frame = cpu::TrapFrame::for_user(start, stack_address + stack_bytes - base::page_size);
   auto thread = Thread::create(*process.value(), frame);
   if (!thread) {
     return no_memory;
@@ -102,6 +101,25 @@ Verdict user_stack_grows_on_demand() {
   return passed;
 }
 
+// The kernel must not run with them either: every trap checks that user access is closed, which AC
+// would open.
+Verdict flags_of_user_mode_stay_in_user_mode() {
+  KTEST_CHECK(run_code(code_keep_flags()) == 0, "flags changed");
+  return passed;
+}
+
+// Where no instruction can be: the return to user mode itself must not fault in the kernel.
+Verdict start_outside_user_memory_kills_the_program() {
+  const uint64_t starts[] = {UserSpace::end(), UserSpace::end() + base::page_size,
+                             1ULL << 47,       1ULL << 56,
+                             1ULL << 63,       ~0ULL << 12,
+                             ~0ULL - 3};
+  for (const uint64_t start : starts) {
+    KTEST_CHECK(run_code(code_exit_7(), start) == segment_fault, "wrong status");
+  }
+  return passed;
+}
+
 Verdict ticks_interrupt_user_mode() {
   const uint64_t before = cpu_local().ticks;
   KTEST_CHECK(run_code(code_loop()) == 0, "wrong status");
@@ -154,6 +172,8 @@ constexpr Test tests[] = {
     {"user_text_is_not_writable", user_text_is_not_writable},
     {"user_stack_is_not_executable", user_stack_is_not_executable},
     {"user_stack_grows_on_demand", user_stack_grows_on_demand},
+    {"flags_of_user_mode_stay_in_user_mode", flags_of_user_mode_stay_in_user_mode},
+    {"start_outside_user_memory_kills_the_program", start_outside_user_memory_kills_the_program},
     {"ticks_interrupt_user_mode", ticks_interrupt_user_mode},
     {"new_program_sees_clear_vector_registers", new_program_sees_clear_vector_registers},
     {"vector_registers_are_saved_and_loaded", vector_registers_are_saved_and_loaded},

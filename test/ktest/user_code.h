@@ -29,6 +29,7 @@ KTEST_CODE(run_stack)        // jumps to its stack pointer
 KTEST_CODE(grow_stack)       // touches 1 MiB of stack downwards; exits 0
 KTEST_CODE(fill_vectors)     // leaves a number in every vector register; exits 0
 KTEST_CODE(look_at_vectors)  // exits 0 if every vector register is 0, 1 otherwise
+KTEST_CODE(keep_flags)       // sets odd flags, traps in every way; exits 0 if they are as they were
 KTEST_CODE(loop)             // spins for about 2^26 iterations with interrupts on; exits 0
 
 #undef KTEST_CODE

@@ -162,6 +162,11 @@ def vector_registers_survive_the_kernel(arch):
     guest.boot(arch, "--cmd", "/bin/vectors").check(0, b"vector registers held\n")
 
 
+def hostile_arguments_are_refused(arch):
+    result = guest.boot(arch, "--cmd", "/bin/hostile")
+    assert result.status == 0, result.stdout.decode(errors="replace")[-2000:]
+
+
 # Every routine that the processor of these boots can run (cpu/usercopy_variant.h).
 COPY_VARIANTS = {"x86_64": ["steps", "movsb", "movsq"],
                  "aarch64": ["bytes", "unprivileged", "pan"]}
@@ -228,4 +233,4 @@ if __name__ == "__main__":
         running_out_of_memory_kills_the_program_alone, four_processors, counted_instructions,
         log_goes_to_the_console_without_a_side_channel, eager_paging,
         five_levels_of_page_tables, vector_registers_survive_the_kernel, self_tests,
-        user_copies_of_every_variant, unknown_variant_of_user_copies_is_an_error_line]))
+        hostile_arguments_are_refused, user_copies_of_every_variant, unknown_variant_of_user_copies_is_an_error_line]))

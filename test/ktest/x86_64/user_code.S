@@ -78,6 +78,27 @@ CODE grow_stack
         EXIT    0
 END grow_stack
 
+// AC, NT and DF.
+CODE keep_flags
+        .set    ODD_FLAGS, 0x44400
+        pushfq
+        orl     $ODD_FLAGS, (%rsp)
+        popfq
+        movl    $39, %eax               // getpid
+        syscall
+        movb    $1, -0x10000(%rsp)      // a page fault
+        movl    $(1 << 23), %ecx        // time for a tick
+1:      subl    $1, %ecx
+        jnz     1b
+        pushfq
+        popq    %rax
+        andl    $ODD_FLAGS, %eax
+        cmpl    $ODD_FLAGS, %eax
+        jne     2f
+        EXIT    0
+2:      EXIT    1
+END keep_flags
+
 CODE fill_vectors
         .irp    i, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
         movl    $(\i + 1), %eax
