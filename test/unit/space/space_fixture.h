@@ -3,6 +3,8 @@
 // that). Threads may be its CPUs. Allocations can be made to fail.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
@@ -35,8 +37,12 @@ class PlainHost {
  public:
   using Lock = SpinLock;
   explicit PlainHost(uint64_t frames)
-      : size_(frames), memory_(static_cast<char*>(std::aligned_alloc(4096, frames * 4096))) {}
-  ~PlainHost() { std::free(memory_); }
+      : size_(frames),
+        memory_(static_cast<char*>(mmap(nullptr, frames * 4096, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    if (memory_ == MAP_FAILED) std::abort();
+  }
+  ~PlainHost() { munmap(memory_, size_ * 4096); }
   PlainHost(const PlainHost&) = delete;
   PlainHost& operator=(const PlainHost&) = delete;
 
