@@ -97,11 +97,13 @@ TEMPLATE_TEST_CASE("trim frees empty tables inside the hole and no others", "[ta
   REQUIRE(world.remove(*space, VpnRange::single(Vpn(512 * 512 * 3))).ok());
   CHECK(world.in_use() == empty + 5);
   typename World<TestType>::Batch batch = space->table.batch();
-  space->table.trim(VpnRange(Vpn(512 * 512), Vpn(512 * 512 * 512)), batch);
+  space->table.trim(VpnRange(Vpn(512 * 512), Vpn(512 * 512 * 512)),
+                    VpnRange(Vpn(512 * 512), Vpn(512 * 512 * 512)), batch);
   batch.settle();
   CHECK(world.in_use() == empty + 3);
   world.audit({space.get()});
-  space->table.trim(TestType::user_pages(world.computer.features()), batch);
+  space->table.trim(TestType::user_pages(world.computer.features()),
+                    TestType::user_pages(world.computer.features()), batch);
   batch.settle();
   CHECK(world.in_use() == empty);
   world.write(*space, Vpn(5), 2);

@@ -285,12 +285,17 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Optional<FaultOutcome> fault_object(FaultState& state, base::Status& status);
   [[nodiscard]] FaultOutcome fault_in_hole(const FaultRequest& request, Attempt& attempt);
   void serve_private(FaultState& state, LockedTable<M>& table);
+  void serve_present(FaultState& state, LockedTable<M>& table);
   void serve_object(FaultState& state, LockedTable<M>& table, const PageAnswer& answer);
   void copy_on_write(FaultState& state, LockedTable<M>& table, const Entry& entry);
   void upgrade(FaultState& state, LockedTable<M>& table, const Entry& entry);
   void find_neighbours(const FaultState& state, Neighbours& neighbours);
   void map_neighbours(FaultState& state, LockedTable<M>& table, Neighbours& neighbours);
   void drop_neighbours(Neighbours& neighbours);
+  [[nodiscard]] bool wants_large(const Mapping& mapping) const {
+    return mapping.huge_pages() == HugePages::by_policy ? options_.huge_pages == HugePages::always
+                                                        : mapping.huge_pages() == HugePages::always;
+  }
   [[nodiscard]] bool try_large(FaultState& state);
   void copy_page(base::Pfn to, base::Pfn from);
   void count(FaultKind kind, uint64_t by = 1) {

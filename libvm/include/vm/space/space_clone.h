@@ -80,7 +80,7 @@ void AddressSpace<M>::empty_unused() {
   Batch batch = table_.batch();
   Reserve none;
   table_.remove(user_pages(), none, batch);
-  table_.trim(user_pages(), batch);
+  table_.trim(user_pages(), user_pages(), batch);
   batch.settle();
   while (const base::Optional<Mapping> piece = map_.take_first(user_pages())) {
     if (piece->object() != nullptr) piece->object()->release_not_last();

@@ -67,8 +67,8 @@ FaultOutcome AddressSpace<M>::fault(const FaultRequest& request) {
 }
 
 template <Machine M>
-FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request, Ownership ownership,
-                                        Attempt& attempt) {
+BASE_ALWAYS_INLINE FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request,
+                                                           Ownership ownership, Attempt& attempt) {
   using Result = typename FaultState::Result;
   const base::Vpn page = request.address.page();
   const bool write = request.access.can_write() || ownership == Ownership::own;
@@ -87,7 +87,7 @@ FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request, Ownership o
   FaultState state(reading, page, write, batch);
   base::Status status;
   if (BASE_LIKELY(mapping.object() == nullptr)) {
-    if (BASE_UNLIKELY(mapping.huge_pages() != HugePages::never) && try_large(state)) {
+    if (BASE_UNLIKELY(wants_large(mapping)) && try_large(state)) {
       return FaultOutcome::resolved();
     }
     status = table_.with_private_table(page, 1, batch, [&](LockedTable<M>& table) {
@@ -187,15 +187,14 @@ FaultOutcome AddressSpace<M>::fault_in_hole(const FaultRequest& request, Attempt
 
 // Zero-fill memory.
 template <Machine M>
-void AddressSpace<M>::serve_private(FaultState& state, LockedTable<M>& table) {
+BASE_ALWAYS_INLINE void AddressSpace<M>::serve_private(FaultState& state, LockedTable<M>& table) {
   base::fence<base::Order::sequential>();  // pairs with publish_mappings()
   if (BASE_UNLIKELY(!state.reading.unchanged())) {
     state.result = FaultState::Result::again;
     return;
   }
-  const Entry entry = table.get(state.page);
-  const Features& features = machine().features();
-  if (entry.kind == EntryKind::absent) {
+  if (BASE_LIKELY(table.is_absent(state.page))) {
+    const Features& features = machine().features();
     const base::Access access = state.mapping.access().with(base::Right::user);
     Entry leaf;
     if (state.write) {
@@ -217,12 +216,17 @@ void AddressSpace<M>::serve_private(FaultState& state, LockedTable<M>& table) {
     table.install(state.page, leaf);
     return;
   }
+  serve_present(state, table);
+}
+
+// Private memory where the table has an entry.
+template <Machine M>
+BASE_NOINLINE void AddressSpace<M>::serve_present(FaultState& state, LockedTable<M>& table) {
+  const Entry entry = table.get(state.page);
   if (entry.kind != EntryKind::leaf) {
     // Swapped out: nobody makes such entries yet.
     state.failed = true;
-    return;
-  }
-  if (state.write && !entry.access.can_write()) {
+  } else if (state.write && !entry.access.can_write()) {
     copy_on_write(state, table, entry);
   } else {
     upgrade(state, table, entry);
@@ -441,10 +445,7 @@ void AddressSpace<M>::drop_neighbours(Neighbours& neighbours) {
 // mapping and memory allow. False: nothing has changed.
 template <Machine M>
 bool AddressSpace<M>::try_large(FaultState& state) {
-  const HugePages wanted = state.mapping.huge_pages() == HugePages::by_policy
-                               ? options_.huge_pages
-                               : state.mapping.huge_pages();
-  if (wanted != HugePages::always || !state.write) return false;
+  if (!state.write) return false;
   const Features& features = machine().features();
   if (!Format::leaf_allowed(2, features)) return false;
   const base::PageCount span = entry_span(2);

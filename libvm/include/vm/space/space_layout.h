@@ -357,7 +357,7 @@ void AddressSpace<M>::trim_around(base::VpnRange range, Batch& batch) {
   if (const base::Optional<Mapping> above = map_.at_or_after(range.first())) {
     end = above->first();
   }
-  if (first < end) table_.trim({first, end}, batch);
+  if (first < end) table_.trim(range.intersect({first, end}), {first, end}, batch);
 }
 
 template <Machine M>

@@ -51,6 +51,10 @@ class LockedTable {
     return Format::decode(system_.mmu().load(slot(page)), level_, system_.features());
   }
 
+  [[nodiscard]] bool is_absent(base::Vpn page) const {
+    return system_.mmu().load(slot(page)) == 0;
+  }
+
   // Puts a leaf where the entry is absent or software (whose payload the caller has dealt with).
   // Takes over the caller's reference to the frame. Nothing to forget: no CPU remembers absence.
   void install(base::Vpn page, const Entry& leaf) {

@@ -124,9 +124,9 @@ class PageTable {
   // subtrees one decrement each. Software entries are given to EntryHooks::software_dropped.
   void remove(base::VpnRange range, Reserve& reserve, Batch& batch);
 
-  // Frees the tables that lie wholly inside `hole`, where nothing is mapped, and are empty. Cost:
-  // the tables there.
-  void trim(base::VpnRange hole, Batch& batch);
+  // Frees the tables that `range` reaches into, that lie wholly inside `hole`, where nothing is
+  // mapped, and that are empty. `range` is part of the hole. Cost: the tables that it reaches.
+  void trim(base::VpnRange range, base::VpnRange hole, Batch& batch);
 
   // Gives every leaf of the range the rights `access` (of the mapping; granted() is applied).
   // Private leaves get the write right only where their page is this space's alone. Prepared as

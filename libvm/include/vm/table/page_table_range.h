@@ -190,8 +190,8 @@ typename PageTable<M>::Pins PageTable<M>::remove_entries(Place place, base::Vpn 
 }
 
 template <Machine M>
-void PageTable<M>::trim(base::VpnRange hole, Batch& batch) {
-  if (!hole.empty()) trim_in({root_, system_.features().levels}, hole, hole, batch);
+void PageTable<M>::trim(base::VpnRange range, base::VpnRange hole, Batch& batch) {
+  if (!range.empty()) trim_in({root_, system_.features().levels}, range, hole, batch);
 }
 
 // Empty tables below the entries of `range`, a part of the hole.
