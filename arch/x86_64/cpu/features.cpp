@@ -3,6 +3,7 @@
 #include "cpu/io.h"
 #include "cpu/probe.h"
 #include "cpu/user_state.h"
+#include "describe/format.h"
 #include "kernel/seam/memory.h"
 
 // Addresses of three-byte no-ops that become CLAC (trap_entry.S).
@@ -109,6 +110,9 @@ void enable_features() {
   if (found.nx) {
     write_msr(Msr::efer, read_msr(Msr::efer) | efer_no_execute);
   }
+  // What the page-table entries of describe/format.h mean by their memory types. No page uses a
+  // type that changes here: the loader maps write-back, the kernel's device pages keep index 3.
+  write_msr(Msr::page_attributes, x86_64::pat);
   enable_vectors();
   if (!recorded) {
     recorded = true;

@@ -33,6 +33,7 @@ inline void out32(uint16_t port, uint32_t value) {
 // Model-specific registers (Intel SDM volume 4).
 enum class Msr : uint32_t {
   apic_base = 0x1b,
+  page_attributes = 0x277,
   efer = 0xc000'0080,
   star = 0xc000'0081,
   lstar = 0xc000'0082,
