@@ -5,6 +5,7 @@ namespace model {
 
 template <class F>
 void Rig<F>::compare() {
+  if (!compares_) return;
   for (unsigned i = 0; i < 2; ++i) {
     compare_layout(i);
     compare_tables(i);

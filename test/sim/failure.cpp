@@ -9,6 +9,12 @@
 
 namespace sim {
 
+namespace {
+std::string last_failure;
+}
+
+thread_local void (*leave_stack)(const Failure& failure) = nullptr;
+
 const char* rule_name(Rule rule) {
   switch (rule) {
     case Rule::freed_frame_access: return "access to a freed frame";
@@ -42,10 +48,12 @@ void fail(Rule rule, const char* format, ...) {
   std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   Failure failure(rule, text);
+  last_failure = failure.what();
   if (std::getenv("SIM_ABORT") != nullptr) {  // for the debugger
     std::fprintf(stderr, "sim: %s\n", failure.what());
     std::abort();
   }
+  if (leave_stack != nullptr) leave_stack(failure);
   throw failure;
 }
 
@@ -53,7 +61,8 @@ void fail(Rule rule, const char* format, ...) {
 
 extern "C" void base_panic(const char* message, const char* file, uint32_t line) {
   if (std::uncaught_exceptions() != 0) {  // a consequence of the failure on its way
-    std::fprintf(stderr, "sim: panic while a failure unwinds: %s (%s:%u)\n", message, file, line);
+    std::fprintf(stderr, "sim: %s\nsim: panic while that unwinds: %s (%s:%u)\n",
+                 sim::last_failure.c_str(), message, file, line);
     std::_Exit(134);
   }
   std::fprintf(stderr, "sim: panic: %s (%s:%u)\n", message, file, line);

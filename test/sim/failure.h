@@ -1,8 +1,9 @@
 // Failure: the machine caught a program under test breaking one of its rules.
 //
 // Thrown, so that a test can demand it (REQUIRE_THROWS) and that a test that does not is failed by
-// it. A failure that happens where an exception cannot pass (a destructor) ends the process after
-// printing, which fails the test as well.
+// it. On a stack of its own (a fiber, run_abandonable) the stack is left as it is and the exception
+// begins outside: the destructors of a program caught half-way would only find more to complain of.
+// Elsewhere, a failure where an exception cannot pass ends the process after printing.
 #pragma once
 
 #include <exception>
@@ -42,6 +43,9 @@ class Failure : public std::exception {
   Rule rule_;
   std::string text_;
 };
+
+// Set by whoever runs programs on stacks of their own; does not return if it can leave this one.
+extern thread_local void (*leave_stack)(const Failure& failure);
 
 // printf-like. Throws Failure.
 [[noreturn]] void fail(Rule rule, const char* format, ...) __attribute__((format(printf, 2, 3)));

@@ -88,12 +88,45 @@ thread_local ucontext_t main_ucontext;
 }
 #endif
 
-Scheduler* Scheduler::current() {
+Scheduler* Scheduler::running_scheduler() {
   return current_scheduler != nullptr && current_scheduler->running_ != nobody ? current_scheduler
                                                                                : nullptr;
 }
+Scheduler* Scheduler::current() {
+  Scheduler* running = running_scheduler();
+  return running != nullptr && !running->silent_ ? running : nullptr;
+}
 
-Scheduler::Scheduler(Chooser& chooser) : chooser_(chooser) {}
+Scheduler::Scheduler(Chooser& chooser) : chooser_(chooser) { leave_stack = &Scheduler::leave; }
+
+// From a fiber: to the scheduler, for good.
+void Scheduler::leave(const Failure& failure) {
+  Scheduler* scheduler = running_scheduler();
+  if (scheduler == nullptr) return;
+  if (scheduler->failure_ == nullptr) scheduler->failure_ = std::make_exception_ptr(failure);
+  scheduler->fibers_[scheduler->running_]->finished = true;
+  scheduler->switch_to_main();
+}
+
+namespace {
+
+// A schedule of one that never chooses: only its stack is wanted.
+class OnlyOne final : public Chooser {
+ public:
+  uint32_t choose(const Scheduler&, const std::vector<uint32_t>& enabled, uint32_t) override {
+    return enabled.front();
+  }
+};
+
+}  // namespace
+
+void run_abandonable(const std::function<void()>& body) {
+  OnlyOne one;
+  Scheduler scheduler(one);
+  scheduler.silence_points();
+  scheduler.spawn(0, body);
+  scheduler.run();
+}
 
 Scheduler::~Scheduler() {
   for (auto& fiber : fibers_) {

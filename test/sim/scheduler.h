@@ -31,6 +31,7 @@ struct Pending {
 // Does the order of the two matter?
 bool conflict(const Pending& a, const Pending& b);
 
+class Failure;
 class Scheduler;
 
 // Decides who runs. `enabled` is never empty; `current` is who ran last (may not be enabled).
@@ -59,6 +60,8 @@ class Scheduler {
   uint32_t spawn(uint32_t cpu, std::function<void()> body);
   // Runs all fibers to their end. Throws what a fiber threw; Failure{deadlock} when nobody can run.
   void run();
+  // Schedule points do nothing, current() is nullptr: the fibers only have stacks of their own.
+  void silence_points() { silent_ = true; }
 
   // ---- From inside a fiber ----
   void point(const Pending& next);
@@ -79,6 +82,8 @@ class Scheduler {
 
  private:
   friend struct Fiber;
+  static void leave(const Failure& failure);
+  static Scheduler* running_scheduler();
   bool enabled(const Fiber& fiber) const;
   void switch_to_main();
   static void entry(void* fiber);
@@ -86,9 +91,14 @@ class Scheduler {
   Chooser& chooser_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   uint32_t running_ = nobody;
+  bool silent_ = false;
   std::exception_ptr failure_;
   void* main_context_ = nullptr;
 };
+
+// Runs `body` on a stack of its own. A failure in it is thrown from here; the stack is abandoned,
+// no destructor on it runs.
+void run_abandonable(const std::function<void()>& body);
 
 // The running fiber's schedule point, if any.
 inline void schedule_point(const volatile void* address, Touch touch) {

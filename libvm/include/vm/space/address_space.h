@@ -65,6 +65,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // Errors: not_mapped (no mapping at the start), invalid_argument (empty, the ranges overlap, the
   // target is misaligned or outside), access_denied (the target is below the usable pages),
   // no_address_range, out_of_memory, busy.
+  // After out_of_memory with Move::fixed what was at the target may be gone, as with Linux.
   [[nodiscard]] base::Result<base::VpnRange> remap(const RemapRequest& request);
 
   // Makes `child`, a created and empty space, a copy of this one, by each mapping's Inherit.

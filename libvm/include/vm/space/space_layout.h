@@ -418,15 +418,15 @@ base::Status AddressSpace<M>::protect(base::VpnRange range, base::Access wanted)
   Operation operation(*this);
   bool allowed = true;
   bool changes = false;
-  bool loses_more_than_private_write = false;
+  bool loses_rights = false;
   base::PageCount committed;
   map_.for_each(range, [&](const Mapping& mapping) {
     if (mapping.access() == access) return;
     changes = true;
     allowed = allowed && mapping.max_access().has(access);
-    base::Access lost = mapping.access().without(access);
-    if (!mapping.is_shared()) lost = lost.without(base::Right::write);
-    if (lost != base::Access::none()) loses_more_than_private_write = true;
+    // The write right of private memory too: a leaf below a closed entry keeps its own, and an
+    // entry that is opened because nobody else names the table any more would bring it back.
+    if (mapping.access().without(access) != base::Access::none()) loses_rights = true;
     if (access.can_write() && !mapping.is_shared() && !mapping.charged()) {
       committed += mapping.range().intersect(range).count();
     }
@@ -441,14 +441,11 @@ base::Status AddressSpace<M>::protect(base::VpnRange range, base::Access wanted)
   const LargeLeaves large = large_leaves_.template load<base::Order::relaxed>() != 0
                                 ? LargeLeaves::possible
                                 : LargeLeaves::none;
-  const ClosedTables closed =
-      loses_more_than_private_write ? ClosedTables::none : ClosedTables::skip;
+  const ClosedTables closed = loses_rights ? ClosedTables::none : ClosedTables::skip;
   Reserve reserve;
-  if (loses_more_than_private_write || large == LargeLeaves::possible) {
-    BASE_TRY_ASSIGN(
-        reserve,
-        table_.prepare(range, loses_more_than_private_write ? Prepare::present : Prepare::edges,
-                       large, operation.batch));
+  if (loses_rights || large == LargeLeaves::possible) {
+    BASE_TRY_ASSIGN(reserve, table_.prepare(range, loses_rights ? Prepare::present : Prepare::edges,
+                                            large, operation.batch));
   }
   change_mappings(range, [&](Mapping& mapping) BASE_NO_THREAD_SAFETY_ANALYSIS {
     mapping.set_access(access);

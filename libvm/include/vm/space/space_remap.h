@@ -116,6 +116,8 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
   if (there.mappings != 0) {
     BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, target, there));
     remove_prepared(operation, target, reserve);
+    // What was there must be forgotten before other entries are made in its place.
+    operation.batch.flush();
   }
   const base::VpnRange tail(kept_range.end(), request.source.end());
   base::Status status;

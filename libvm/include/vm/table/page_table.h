@@ -58,7 +58,7 @@ enum class LargeLeaves : uint8_t { none, possible };
 
 // What protect() does below closed entries.
 enum class ClosedTables : uint8_t {
-  skip,  // only the write right of private leaves is lost, or rights are gained: nothing to do
+  skip,  // rights are only gained: nothing to do
   none,  // prepare(present) has opened them all
 };
 
