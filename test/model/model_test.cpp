@@ -225,14 +225,14 @@ class Enumeration {
 
 TEMPLATE_TEST_CASE("every short sequence of operations agrees with the oracle", "[model]",
                    x86_64::Format, aarch64::Format) {
-  const uint64_t depth = from_environment("MODEL_DEPTH", 4);
+  const uint64_t depth = from_environment("MODEL_DEPTH", 3);
   const uint64_t sequences = Enumeration<TestType>(depth).run();
   WARN(TestType::name << ": " << sequences << " sequences of up to " << depth << " operations");
 }
 
 TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[model]",
                    x86_64::Format, aarch64::Format) {
-  const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000);
+  const uint64_t operations = from_environment("MODEL_OPERATIONS", 300'000);
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);
   for (uint64_t i = 0; i * length < operations; ++i) {
@@ -242,7 +242,7 @@ TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[mod
 
 TEMPLATE_TEST_CASE("every allocation of every operation fails once, and nothing changes", "[model]",
                    x86_64::Format, aarch64::Format) {
-  const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000) / 10;
+  const uint64_t operations = from_environment("MODEL_OPERATIONS", 300'000) / 10;
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);
   uint64_t failures = 0;
