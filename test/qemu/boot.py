@@ -54,7 +54,7 @@ def added_static_binary_of_the_host_runs(arch):
 
 def fault_of_a_program_kills_it_and_says_where(arch):
     result = guest.boot(arch, "--cmd", "/bin/crash null-write").check(SIGSEGV, b"")
-    result.check(log=r"crash\[\d+\]: killed: write of 0: nothing is mapped there.*tables: absent")
+    result.check(log=r"crash\[\d+\]: killed: write of 0x0: nothing is mapped there.*tables: absent")
 
 
 def text_is_not_writable(arch):
