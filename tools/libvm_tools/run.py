@@ -92,7 +92,7 @@ def addition(text: str, taken: set[str]) -> tuple[Path, str]:
             any(part in ("", ".", "..") for part in guest[1:].split("/")):
         raise bad(f"--add {text}: the guest path {guest} is not an absolute path of a file")
     if len(guest) > 255:
-        raise bad(f"--add: the guest path is longer than 255 characters")
+        raise bad("--add: the guest path is longer than 255 characters")
     if guest in taken:
         raise bad(f"--add {text}: {guest} is added twice")
     path = Path(host)

@@ -10,7 +10,6 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import termios
 import time
 import tty
@@ -55,6 +54,7 @@ class Session:
     panic: str | None = None
     loader_error: str | None = None
     quit: bool = False
+    timed_out: bool = False
     escaped: bool = False
     early_input: bytearray = field(default_factory=bytearray)
 
@@ -193,8 +193,6 @@ class Session:
             if open_ends == 0:
                 qemu.wait(timeout=10)
         return bytes(errors)
-
-    timed_out = False
 
     def judge(self, qemu_status: int, errors: bytes) -> Outcome:
         complaint = [line for line in errors.decode(errors="replace").splitlines()

@@ -21,6 +21,7 @@ none failed, 1 when one did.
 
   --list      the suites
   --jobs N    machines running at the same time (2)
+              BOOTS=N in the environment: how often the suites boots-ARCH boot (50)
   --help      this text
 
 """ + TABLE
