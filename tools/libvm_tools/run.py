@@ -4,6 +4,7 @@ import os
 import secrets
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -274,6 +275,9 @@ def main(arguments: list[str]) -> int:
         print(USAGE)
         return 0
     try:
+        # So that files of the run are removed and QEMU ends with us.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         return run(parse(arguments))
     except Stop as stop:
         if stop.message:
