@@ -22,7 +22,7 @@ ISA = r"arch/(?:x86_64|aarch64)"
 RULES = [
     (r"base/", {"base/"}, FREESTANDING),
     (r"libvm/include/vm/seam/", {"base/", "vm/seam/"}, FREESTANDING),
-    (r"libvm/", {"base/", "vm/"}, FREESTANDING),
+    (r"libvm/", {"base/", "vm/", "vm.h"}, FREESTANDING),
     (r"libusercopy/include/usercopy/seam/", {"base/", "usercopy/seam/"}, FREESTANDING),
     (r"libusercopy/", {"base/", "usercopy/"}, FREESTANDING),
     (ISA + r"/describe/", {"base/", "vm/seam/", "usercopy/seam/", "describe/", "arch/"},
