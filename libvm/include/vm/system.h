@@ -38,7 +38,8 @@ class System {
         mmu_(mmu),
         frames_(frames),
         features_(features),
-        epochs_(host, base::Span<EpochCpu>(epoch_cpus_), frames.records(), {&frames, &reclaim}),
+        epochs_(host, base::Span<EpochCpu>(epoch_cpus_, cpu_count(frames)), frames.records(),
+                {&frames, &reclaim}),
         tlb_(host, mmu, features) {}
   System(const System&) = delete;
   System& operator=(const System&) = delete;
@@ -84,6 +85,11 @@ class System {
   void retire_table(base::Pfn table) { epochs_.retire_frame(table); }
 
  private:
+  // Waiting for readers looks at every CPU that there may be.
+  static size_t cpu_count(const Frames& frames) {
+    return frames.cpus() != 0 && frames.cpus() <= max_cpus ? frames.cpus() : max_cpus;
+  }
+
   // What readers may have seen until now: a table that no entry names, or the reference that an
   // object had to a page.
   static void reclaim(void* to, base::Pfn frame) {

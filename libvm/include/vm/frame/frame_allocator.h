@@ -144,6 +144,8 @@ class FrameAllocator {
 
   [[nodiscard]] FrameRecords& records() { return *records_; }
   [[nodiscard]] H& host() { return host_; }
+  // How many CPUs it has caches for; 0 before init.
+  [[nodiscard]] uint32_t cpus() const { return cpus_; }
   [[nodiscard]] FrameStatistics statistics();
   // Panics on a broken invariant. Nothing else may run meanwhile.
   void check();

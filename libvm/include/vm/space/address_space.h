@@ -171,7 +171,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   using Batch = TlbBatch<M>;
   using Reserve = Reservation<Host>;
   using Loaned = Borrowed<typename SpaceSystem<M>::Frames>;
-  static constexpr unsigned max_borrow_depth = 8;
+  static constexpr unsigned max_borrow_depth = 3;  // each opens an epoch section inside the last
   class Operation;
   struct LoanPage;
   struct FaultState;
@@ -211,14 +211,22 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
       BASE_REQUIRES(lock_);
   [[nodiscard]] base::Status unmap_locked(Operation& operation, base::VpnRange range)
       BASE_REQUIRES(lock_);
-  [[nodiscard]] base::Result<Reserve> prepare_removal(Operation& operation, base::VpnRange range,
+  // What removing a range may need. Not prepared: there was nothing to remove.
+  struct Removal {
+    Reserve reserve;
+    bool prepared = false;
+  };
+  [[nodiscard]] base::Result<Removal> prepare_removal(Operation& operation, base::VpnRange range,
                                                       const Contents& now) BASE_REQUIRES(lock_);
-  void remove_prepared(Operation& operation, base::VpnRange range, Reserve& reserve)
+  RangeContent remove_prepared(Operation& operation, base::VpnRange range, Removal& removal)
+      BASE_REQUIRES(lock_);
+  RangeContent remove_entries(Operation& operation, base::VpnRange range, Removal& removal)
       BASE_REQUIRES(lock_);
   void insert_mapping(const Mapping& mapping) BASE_REQUIRES(lock_);
   void account_removed(const Mapping& piece) BASE_REQUIRES(lock_);
   void trim_around(base::VpnRange range, Batch& batch) BASE_REQUIRES(lock_);
   [[nodiscard]] static base::Access table_access(const Mapping& mapping);
+  // space_protect.h
   // Splits at the ends of `range`, lets `change(Mapping&)` alter each mapping in it, joins what is
   // alike. Prepared: supply_nodes(2).
   template <class Change>
@@ -275,7 +283,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] PageState state_of(base::Vpn page, const Mapping& mapping, const Found& found);
   void check_entries() BASE_REQUIRES(lock_);
 
-  // space_fault.h
+  // space_fault.h, space_fault_object.h
   [[nodiscard]] FaultOutcome refuse(Refusal refusal);
   // What became of one try.
   enum class Attempt : uint8_t { finished, again, hole };
@@ -329,6 +337,8 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
 #include "vm/space/space_borrow.h"
 #include "vm/space/space_clone.h"
 #include "vm/space/space_fault.h"
+#include "vm/space/space_fault_object.h"
 #include "vm/space/space_layout.h"
 #include "vm/space/space_look.h"
+#include "vm/space/space_protect.h"
 #include "vm/space/space_remap.h"

@@ -18,6 +18,7 @@ class DeferredReleases {
   // Room for `count` more. Error::out_of_memory: as before.
   [[nodiscard]] base::Status reserve(uint64_t count) {
     uint64_t room = inline_capacity - inline_count_ + spare_;
+    if (BASE_LIKELY(count <= room)) return {};
     while (room < count) {
       BASE_TRY_ASSIGN(const base::Pfn frame, system_.frames().allocate());
       auto* page = static_cast<Page*>(system_.host().window(frame));
@@ -47,6 +48,11 @@ class DeferredReleases {
 
   // No lock held, no epoch section open.
   void release_all() {
+    if (BASE_UNLIKELY(inline_count_ != 0 || pages_ != nullptr)) release_some();
+  }
+
+ private:
+  BASE_NOINLINE void release_some() {
     while (inline_count_ != 0) inline_[--inline_count_]->release();
     while (pages_ != nullptr) {
       Page* page = pages_;
@@ -57,7 +63,6 @@ class DeferredReleases {
     spare_ = 0;
   }
 
- private:
   static constexpr unsigned inline_capacity = 4;
   struct Page {
     static constexpr unsigned capacity = 509;

@@ -148,8 +148,7 @@ class MappingMap {
   // Every mapping that overlaps `range`, whole, in order; `visit(const Mapping&)`.
   template <class Visit>
   void for_each(base::VpnRange range, Visit&& visit) const {
-    base::Vpn at = range.first();
-    while (true) {
+    for (base::Vpn at = range.first(); at < range.end();) {
       const base::Optional<Mapping> mapping = at_or_after(at);
       if (!mapping || mapping->first() >= range.end()) return;
       visit(*mapping);

@@ -104,9 +104,13 @@ base::Status AddressSpace<M>::drop_contents(base::VpnRange range, Advice advice)
     });
     if (!fits) return base::Error::invalid_argument;
   }
-  BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, range, {}));
-  table_.remove(range, reserve, operation.batch);
-  operation.lost(range);
+  BASE_TRY_ASSIGN(Removal removal, prepare_removal(operation, range, {}));
+  // The mapping stays, so a fault would fill in new entries before the old ones are forgotten
+  // (aarch64: break before make).
+  system_.epochs().close(gate_);
+  (void)remove_entries(operation, range, removal);
+  operation.batch.flush();
+  system_.epochs().open(gate_);
   return now.whole ? base::Status() : base::Status(base::Error::not_mapped);
 }
 
@@ -305,6 +309,7 @@ void AddressSpace<M>::drop_pages(MemoryObject& object, ObjectRange pages) {
 // Removes the entries that name a page of the object; private copies stay.
 template <Machine M>
 void AddressSpace<M>::drop_object_pages(base::VpnRange range, Batch& batch) {
+  typename Epochs<Host>::Section section(system_.epochs());
   table_.visit(range, [&](const Found& found) {
     if (found.entry.kind != EntryKind::leaf) return;
     FrameRecord* record = machine().counted(found.entry.frame);
@@ -334,6 +339,7 @@ void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
       if (reserve.ok()) {
         table_.protect(range, mapping.access().with(base::Right::user).without(base::Right::write),
                        ClosedTables::none, reserve.value(), operation.batch);
+        typename Epochs<Host>::Section section(system_.epochs());
         table_.harvest(range, Harvest::clear_dirty, operation.batch,
                        [&](const Found& found) { note_dirty(found); });
       }

@@ -106,16 +106,22 @@ void AddressSpace<M>::dispose_of_loan(void* context, MemoryObject& object) {
 template <Machine M>
 PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
   for (unsigned tries = 0; tries < 8; ++tries) {
-    const MappingMap::Reading reading = map_.find(page);
-    if (!reading.found()) return PageAnswer::refused(base::Error::bus);
-    const Mapping& mapping = reading.mapping();
     const base::Access wanted =
         use == PageUse::write ? base::Access(base::Right::write) : base::Access::none();
-    if (!mapping.access().has(wanted) || mapping.access() == base::Access::none()) {
-      return PageAnswer::refused(base::Error::access_denied);
-    }
-    if (mapping.is_shared() || (mapping.object() != nullptr && !mapping.max_access().can_write())) {
-      return mapping.object()->page(mapping.object_page_of(page), use);
+    {
+      // Within the gate the mapping's object stays. It is left before the lock is taken: whoever
+      // closes the gate holds the lock.
+      typename Epochs<Host>::Section section(system_.epochs(), gate_);
+      const MappingMap::Reading reading = map_.find(page);
+      if (!reading.found()) return PageAnswer::refused(base::Error::bus);
+      const Mapping& mapping = reading.mapping();
+      if (!mapping.access().has(wanted) || mapping.access() == base::Access::none()) {
+        return PageAnswer::refused(base::Error::access_denied);
+      }
+      if (mapping.is_shared() ||
+          (mapping.object() != nullptr && !mapping.max_access().can_write())) {
+        return mapping.object()->page(mapping.object_page_of(page), use);
+      }
     }
     // Of memory that is private here, the page must be this space's own before it is lent.
     Attempt attempt = Attempt::finished;
@@ -169,6 +175,7 @@ PageAnswer AddressSpace<M>::pin_and_share(base::Vpn page) {
 
 template <Machine M>
 PageAnswer AddressSpace<M>::lend_resident(base::Vpn page) {
+  typename Epochs<Host>::Section section(system_.epochs(), gate_);
   const MappingMap::Reading reading = map_.find(page);
   if (!reading.found()) return PageAnswer::absent();
   if (reading.mapping().is_shared()) {
@@ -291,8 +298,8 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
       giver.table_.prepare(source, Prepare::present, LargeLeaves::possible, theirs.batch));
   BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
   if (there.mappings != 0) {
-    BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(mine, target, there));
-    remove_prepared(mine, target, reserve);
+    BASE_TRY_ASSIGN(Removal removal, prepare_removal(mine, target, there));
+    (void)remove_prepared(mine, target, removal);
     // Removal frees the tables that it empties.
     BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
   }
@@ -313,6 +320,7 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
 template <Machine M>
 base::Status AddressSpace<M>::prepare_arrival(AddressSpace& giver, base::VpnRange source,
                                               base::VpnRange target, Batch& from, Batch& to) {
+  typename Epochs<Host>::Section section(system_.epochs());
   base::Status status;
   for (base::Vpn page = source.first(); page < source.end() && status.ok();) {
     const Found found = giver.table_.lookup(page);
@@ -334,6 +342,7 @@ base::Status AddressSpace<M>::prepare_arrival(AddressSpace& giver, base::VpnRang
 template <Machine M>
 void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
                                  Batch& from, Batch& to) {
+  typename Epochs<Host>::Section section(system_.epochs());
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
     if (found.entry.kind == EntryKind::absent) {

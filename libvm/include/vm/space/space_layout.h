@@ -296,8 +296,11 @@ base::Result<base::VpnRange> AddressSpace<M>::map_locked(Operation& operation,
                         locked - base::min(locked, now.locked), now.mappings == 0 ? 1 : 2));
   BASE_TRY(supply_nodes(2));
   if (now.mappings != 0) {
-    BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, range, now));
-    remove_prepared(operation, range, reserve);
+    BASE_TRY_ASSIGN(Removal removal, prepare_removal(operation, range, now));
+    (void)remove_prepared(operation, range, removal);
+    // A fault may fill in new entries as soon as the mapping is there: the old ones must be
+    // forgotten before (aarch64: break before make).
+    operation.batch.flush();
   }
   if (prototype.object() != nullptr) prototype.object()->retain();
   insert_mapping(prototype.moved(base::Vpn(0), range));
@@ -322,37 +325,71 @@ void AddressSpace<M>::account_removed(const Mapping& piece) {
 }
 
 template <Machine M>
-base::Result<Reservation<typename M::Host>> AddressSpace<M>::prepare_removal(Operation& operation,
-                                                                             base::VpnRange range,
-                                                                             const Contents& now) {
+base::Result<typename AddressSpace<M>::Removal> AddressSpace<M>::prepare_removal(
+    Operation& operation, base::VpnRange range, const Contents& now) {
   BASE_TRY(operation.releases.reserve(now.objects));
-  return table_.prepare(range, Prepare::edges,
-                        large_leaves_.template load<base::Order::relaxed>() != 0
-                            ? LargeLeaves::possible
-                            : LargeLeaves::none,
-                        operation.batch);
+  Removal removal;
+  const bool large = large_leaves_.template load<base::Order::relaxed>() != 0;
+  if (!large && table_.content(range) != RangeContent::entries) return removal;
+  BASE_TRY_ASSIGN(removal.reserve, table_.prepare(range, Prepare::edges,
+                                                  large ? LargeLeaves::possible : LargeLeaves::none,
+                                                  operation.batch));
+  removal.prepared = true;
+  return removal;
 }
 
 template <Machine M>
-void AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRange range,
-                                      Reserve& reserve) {
+RangeContent AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRange range,
+                                              Removal& removal) {
   while (const base::Optional<Mapping> piece = map_.take_first(range)) {
     account_removed(*piece);
     if (piece->object() != nullptr) operation.releases.add(*piece->object());
     if (piece->end() == range.end()) break;
   }
   publish_mappings();
-  table_.remove(range, reserve, operation.batch);
+  return remove_entries(operation, range, removal);
+}
+
+// Removes the entries of the range. Where nothing was prepared since there was none, faults may
+// have added some meanwhile: their paths are private.
+template <Machine M>
+RangeContent AddressSpace<M>::remove_entries(Operation& operation, base::VpnRange range,
+                                             Removal& removal) {
   operation.lost(range);
+  if (removal.prepared) {
+    table_.remove(range, removal.reserve, operation.batch);
+    return RangeContent::entries;
+  }
+  const RangeContent content = table_.content(range);
+  if (BASE_UNLIKELY(content == RangeContent::entries)) {
+    typename Epochs<Host>::Section section(system_.epochs());
+    table_.visit(range, [&](const Found& found) {
+      table_
+          .with_private_table(found.first, found.level, operation.batch,
+                              [&](LockedTable<M>& table) {
+                                (void)table.remove(found.first, operation.batch);
+                                return base::Status();
+                              })
+          .expect("the path to a page that was just filled in is not private");
+    });
+  }
+  return content;
 }
 
 // Frees the tables that have become empty in the hole that `range` is now part of.
 template <Machine M>
 void AddressSpace<M>::trim_around(base::VpnRange range, Batch& batch) {
+  const uint64_t table_span = entries_per_table;
   base::Vpn first = user_pages().first();
   base::Vpn end = user_pages().end();
   if (const base::Optional<Mapping> below = map_.at_or_before(range.first())) {
     first = below->end();
+    // A neighbour in the tables at both ends: they are not empty.
+    if (range.count().raw() <= table_span &&
+        first.raw() > base::align_down(range.first().raw(), table_span) &&
+        range.last().raw() / table_span == range.first().raw() / table_span) {
+      return;
+    }
   }
   if (const base::Optional<Mapping> above = map_.at_or_after(range.first())) {
     end = above->first();
@@ -375,90 +412,10 @@ base::Status AddressSpace<M>::unmap_locked(Operation& operation, base::VpnRange 
   // A hole in the middle of a mapping makes two of one.
   if (now.mappings == 1) BASE_TRY(check_limits({}, {}, {}, 1));
   BASE_TRY(supply_nodes(1));
-  BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, range, now));
-  remove_prepared(operation, range, reserve);
-  trim_around(range, operation.batch);
-  return {};
-}
-
-// ---- protect
-
-// What the entries of a mapping may give without asking again: an object that tracks writes sees
-// the first one through a fault.
-template <Machine M>
-base::Access AddressSpace<M>::table_access(const Mapping& mapping) {
-  base::Access access = mapping.access().with(base::Right::user);
-  if (mapping.is_shared() && mapping.object()->tracks_writes()) {
-    access = access.without(base::Right::write);
+  BASE_TRY_ASSIGN(Removal removal, prepare_removal(operation, range, now));
+  if (remove_prepared(operation, range, removal) != RangeContent::nothing) {
+    trim_around(range, operation.batch);
   }
-  return access;
-}
-
-template <Machine M>
-template <class Change>
-void AddressSpace<M>::change_mappings(base::VpnRange range, Change&& change) {
-  map_.split_at(range.first());
-  map_.split_at(range.end());
-  base::Vpn at = range.first();
-  while (const base::Optional<Mapping> found = map_.at_or_after(at)) {
-    if (found->first() >= range.end()) break;
-    Mapping mapping = *found;
-    change(mapping);
-    if (!(mapping == *found)) map_.replace(mapping);
-    map_.merge_at(mapping.first());
-    at = mapping.end();
-  }
-  map_.merge_at(range.end());
-}
-
-template <Machine M>
-base::Status AddressSpace<M>::protect(base::VpnRange range, base::Access wanted) {
-  if (range.empty() || !user_pages().contains(range)) return base::Error::invalid_argument;
-  const base::Access access = wanted.without(base::Right::user);
-  Operation operation(*this);
-  bool allowed = true;
-  bool changes = false;
-  bool loses_rights = false;
-  base::PageCount committed;
-  map_.for_each(range, [&](const Mapping& mapping) {
-    if (mapping.access() == access) return;
-    changes = true;
-    allowed = allowed && mapping.max_access().has(access);
-    // The write right of private memory too: a leaf below a closed entry keeps its own, and an
-    // entry that is opened because nobody else names the table any more would bring it back.
-    if (mapping.access().without(access) != base::Access::none()) loses_rights = true;
-    if (access.can_write() && !mapping.is_shared() && !mapping.charged()) {
-      committed += mapping.range().intersect(range).count();
-    }
-  });
-  const Contents now = contents(range);
-  if (!now.whole) return base::Error::not_mapped;
-  if (now.sealed && changes) return base::Error::busy;
-  if (!allowed) return base::Error::access_denied;
-  if (!changes) return {};
-  BASE_TRY(check_limits({}, committed, {}, 2));
-  BASE_TRY(supply_nodes(2));
-  const LargeLeaves large = large_leaves_.template load<base::Order::relaxed>() != 0
-                                ? LargeLeaves::possible
-                                : LargeLeaves::none;
-  const ClosedTables closed = loses_rights ? ClosedTables::none : ClosedTables::skip;
-  Reserve reserve;
-  if (loses_rights || large == LargeLeaves::possible) {
-    BASE_TRY_ASSIGN(reserve, table_.prepare(range, loses_rights ? Prepare::present : Prepare::edges,
-                                            large, operation.batch));
-  }
-  change_mappings(range, [&](Mapping& mapping) BASE_NO_THREAD_SAFETY_ANALYSIS {
-    mapping.set_access(access);
-    if (access.can_write() && !mapping.is_shared() && !mapping.charged()) {
-      mapping.set_charged();
-      committed_ += mapping.count();
-    }
-  });
-  publish_mappings();
-  map_.for_each(range, [&](const Mapping& mapping) {
-    table_.protect(mapping.range().intersect(range), table_access(mapping), closed, reserve,
-                   operation.batch);
-  });
   return {};
 }
 

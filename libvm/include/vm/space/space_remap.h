@@ -114,8 +114,8 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
                                 : LargeLeaves::none;
   BASE_TRY(operation.releases.reserve(there.objects + here.objects + 1));
   if (there.mappings != 0) {
-    BASE_TRY_ASSIGN(Reserve reserve, prepare_removal(operation, target, there));
-    remove_prepared(operation, target, reserve);
+    BASE_TRY_ASSIGN(Removal removal, prepare_removal(operation, target, there));
+    (void)remove_prepared(operation, target, removal);
     // What was there must be forgotten before other entries are made in its place.
     operation.batch.flush();
   }

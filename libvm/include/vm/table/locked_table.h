@@ -51,9 +51,7 @@ class LockedTable {
     return Format::decode(system_.mmu().load(slot(page)), level_, system_.features());
   }
 
-  [[nodiscard]] bool is_absent(base::Vpn page) const {
-    return system_.mmu().load(slot(page)) == 0;
-  }
+  [[nodiscard]] bool is_absent(base::Vpn page) const { return system_.mmu().load(slot(page)) == 0; }
 
   // Puts a leaf where the entry is absent or software (whose payload the caller has dealt with).
   // Takes over the caller's reference to the frame. Nothing to forget: no CPU remembers absence.

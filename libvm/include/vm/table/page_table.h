@@ -68,6 +68,13 @@ enum class Harvest : uint8_t {
   clear_dirty,     // forgotten by the batch: exact once it has settled
 };
 
+// What the tables have for a range.
+enum class RangeContent : uint8_t {
+  nothing,  // not even a table of the lowest level
+  tables,   // tables, empty for the range
+  entries,  // leaves or software entries, or too much to look through
+};
+
 template <Machine M>
 class PageTable {
  public:
@@ -166,6 +173,8 @@ class PageTable {
   // The same; the leaf's accessed or dirty bits are cleared and visit sees them as they were.
   template <class Visit>
   void harvest(base::VpnRange range, Harvest what, Batch& batch, Visit&& visit);
+  // A few looks; lock-free.
+  [[nodiscard]] RangeContent content(base::VpnRange range);
   // 4 KiB pages present in the range.
   [[nodiscard]] base::PageCount resident(base::VpnRange range);
 

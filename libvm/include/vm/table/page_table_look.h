@@ -47,6 +47,26 @@ void PageTable<M>::visit(base::VpnRange range, Visit&& visit) {
 }
 
 template <Machine M>
+RangeContent PageTable<M>::content(base::VpnRange range) {
+  typename Epochs<typename M::Host>::Section section(system_.epochs());
+  RangeContent result = RangeContent::nothing;
+  base::Vpn page = range.first();
+  for (unsigned looks = 0; looks < 8; ++looks) {
+    Place place{root_, system_.features().levels};
+    uint64_t word = load(place.table, page, place.level);
+    while (word != 0 && place.level != 1 && kind(word, place.level) == EntryKind::table) {
+      place = {frame(word, place.level), place.level - 1};
+      word = load(place.table, page, place.level);
+    }
+    if (word != 0) return RangeContent::entries;
+    if (place.level == 1) result = RangeContent::tables;
+    page = entry_pages(page, place.level).end();
+    if (page >= range.end()) return result;
+  }
+  return RangeContent::entries;
+}
+
+template <Machine M>
 base::PageCount PageTable<M>::resident(base::VpnRange range) {
   base::PageCount sum(0);
   visit(range, [&](const Found& found) {
