@@ -97,7 +97,9 @@ Scheduler* Scheduler::current() {
   return running != nullptr && !running->silent_ ? running : nullptr;
 }
 
-Scheduler::Scheduler(Chooser& chooser) : chooser_(chooser) { leave_stack = &Scheduler::leave; }
+Scheduler::Scheduler(Chooser& chooser) : chooser_(chooser) {
+  leave_stack = &Scheduler::leave;
+}
 
 // From a fiber: to the scheduler, for good.
 void Scheduler::leave(const Failure& failure) {
