@@ -6,6 +6,7 @@
 // level-2 table.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +26,8 @@ struct RigOptions {
   vm::HugePages huge_pages = vm::HugePages::never;
   bool deep_checks = true;  // check() and the audit after every operation
 };
+
+struct Answer;
 
 template <class F>
 class Rig {
@@ -74,6 +77,11 @@ class Rig {
   [[nodiscard]] bool failed_for_memory() const { return failed_for_memory_; }
   void compare();
 
+  // The operations at once, operation i by a fiber on CPU i (which runs its space already).
+  void run_together(sim::Scheduler& scheduler, const std::vector<Operation>& operations);
+  // CPU `cpu` runs the space from now on.
+  void activate(uint32_t cpu, unsigned index);
+
  private:
   static sim::Options machine_options(const RigOptions& options) {
     sim::Options machine = options.machine;
@@ -95,7 +103,7 @@ class Rig {
   void finish();
   void start_space(unsigned index);
   void stop_space(unsigned index);
-  void activate(uint32_t cpu, unsigned index);
+  Answer perform(const Operation& operation);
   void leave(uint32_t cpu);
   bool same(const base::Status& real, const base::Status& expected, const char* what);
   bool touch(const Operation& operation, base::Access use, sim::Use how);
@@ -140,3 +148,4 @@ class Rig {
 
 #include "model/rig_apply.h"
 #include "model/rig_compare.h"
+#include "model/rig_pair.h"
