@@ -83,6 +83,9 @@ class Explorer final : public Chooser {
   uint32_t choose(const Scheduler& scheduler, const std::vector<uint32_t>& enabled,
                   uint32_t current) override {
     if (scheduler.fiber_count() > max_fibers) fail(Rule::mismatch, "too many fibers to explore");
+    if (depth_ > options_.max_steps) {
+      fail(Rule::livelock, "%zu steps and no end", depth_);
+    }
     if (depth_ == nodes_.size()) {
       nodes_.push_back(make_node(scheduler, enabled, current));
     }

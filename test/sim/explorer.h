@@ -20,6 +20,7 @@ struct ExploreOptions {
   static constexpr uint32_t exhaustive = ~0u;
   uint32_t preemptions = exhaustive;
   uint64_t max_runs = 1'000'000;
+  uint64_t max_steps = 50'000;  // of one run; more is a livelock
 };
 
 struct Exploration {

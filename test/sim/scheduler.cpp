@@ -6,6 +6,7 @@
 #include <ucontext.h>
 
 #include <string>
+#include <unordered_map>
 
 #include "sim/failure.h"
 
@@ -21,6 +22,8 @@ namespace sim {
 namespace {
 thread_local Scheduler* current_scheduler = nullptr;
 constexpr size_t stack_size = 256 * 1024;
+// Reads of one address without a write in between that make a spin loop.
+constexpr uint32_t patience = 16;
 
 // Stacks are reused: an exploration makes millions of fibers.
 thread_local std::vector<void*> free_stacks;
@@ -72,8 +75,9 @@ struct Scheduler::Fiber {
   std::function<bool()> ready;  // of wait()
   Pending pending;
   const volatile void* last_address = nullptr;
-  bool relaxing = false;  // until somebody writes relax_on
-  bool woken = false;     // by a write anywhere since it began relaxing
+  bool relaxing = false;                                     // until somebody writes relax_on
+  std::unordered_map<const volatile void*, uint32_t> reads;  // since it wrote or rested last
+  bool woken = false;  // by a write anywhere since it began relaxing
   bool finished = false;
   void* stack = nullptr;
   void* context = nullptr;  // saved stack pointer
@@ -338,6 +342,15 @@ void Scheduler::point(const Pending& next) {
   if (std::uncaught_exceptions() != 0) return;  // a failure unwinds: nobody else runs any more
   Fiber& fiber = *fibers_[running_];
   fiber.pending = next;
+  // A loop that waits for others without saying so (a reader of a version number): let them run.
+  if (next.touch != Touch::read || next.also_touch != Touch::read) {
+    fiber.reads.clear();
+  } else if (++fiber.reads[next.address] == patience) {
+    fiber.reads.clear();
+    fiber.last_address = next.address;
+    fiber.relaxing = true;
+    fiber.woken = true;  // perhaps it only looks often: goes on when nobody else can
+  }
   switch_to_main();
 }
 
