@@ -142,7 +142,11 @@ class FrameAllocator {
 
   // ---- Looking
 
-  [[nodiscard]] FrameRecords& records() { return *records_; }
+  // After boot() or init().
+  [[nodiscard]] FrameRecords& records() {
+    BASE_DCHECK(records_ != nullptr, "frame allocator not initialised");
+    return *records_;
+  }
   [[nodiscard]] H& host() { return host_; }
   // How many CPUs it has caches for; 0 before init.
   [[nodiscard]] uint32_t cpus() const { return cpus_; }
