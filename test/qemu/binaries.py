@@ -8,8 +8,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import build, guest  # noqa: E402
 
-# What an embedding kernel supplies (docs/porting.md). memcpy, memmove, memset and memcmp always.
-VM_HOOKS = ["base_panic"]
+# What an embedding kernel supplies: the hooks that vm.h declares (test/freestanding counts those that
+# each tier needs). memcpy, memmove, memset and memcmp always.
+VM_HOOKS = ["base_panic", *sorted(set(re.findall(
+    r"\b(vm_host_\w+)\(", (build.TOP / "libvm" / "include" / "vm.h").read_text())))]
 USERCOPY_HOOKS = ["base_panic", "usercopy_limit", "__start_usercopy_*", "__stop_usercopy_*"]
 
 # Registers that belong to the user: the kernel saves them only where it switches them.
