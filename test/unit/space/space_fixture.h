@@ -169,7 +169,13 @@ class Process {
     for (int tries = 0; tries < 10; ++tries) {
       {
         typename vm::Epochs<PlainHost>::Section section(*world_.epochs);
-        const vm::Found found = space.table().lookup(base::Vpn(page));
+        vm::Found found = space.table().lookup(base::Vpn(page));
+        // A lookup may come through a table that has just been replaced; hardware does not, since
+        // it was made to forget it. Two that agree do not either.
+        for (vm::Found again = space.table().lookup(base::Vpn(page)); !(again.entry == found.entry);
+             again = space.table().lookup(base::Vpn(page))) {
+          found = again;
+        }
         if (found.entry.kind == vm::EntryKind::leaf && found.entry.accessed &&
             found.entry.access.intersect(found.limit).has(access.with(base::Right::user)) &&
             (!access.can_write() || found.entry.dirty)) {

@@ -347,11 +347,21 @@ RangeContent AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRan
     if (piece->end() == range.end()) break;
   }
   publish_mappings();
-  return remove_entries(operation, range, removal);
+  if (removal.prepared) return remove_entries(operation, range, removal);
+  const RangeContent content = table_.content(range);
+  if (BASE_LIKELY(content != RangeContent::entries)) {
+    operation.lost(range);
+    return content;
+  }
+  // A fault was quicker, or is under way: let it end.
+  system_.epochs().close(gate_);
+  const RangeContent found = remove_entries(operation, range, removal);
+  system_.epochs().open(gate_);
+  return found;
 }
 
 // Removes the entries of the range. Where nothing was prepared since there was none, faults may
-// have added some meanwhile: their paths are private.
+// have added some since: their paths are private. The gate is closed then.
 template <Machine M>
 RangeContent AddressSpace<M>::remove_entries(Operation& operation, base::VpnRange range,
                                              Removal& removal) {

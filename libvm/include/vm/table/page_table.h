@@ -72,7 +72,7 @@ enum class Harvest : uint8_t {
 enum class RangeContent : uint8_t {
   nothing,  // not even a table of the lowest level
   tables,   // tables, empty for the range
-  entries,  // leaves or software entries, or too much to look through
+  entries,  // leaves or software entries, or too much to look through, or not known
 };
 
 template <Machine M>
@@ -173,7 +173,7 @@ class PageTable {
   // The same; the leaf's accessed or dirty bits are cleared and visit sees them as they were.
   template <class Visit>
   void harvest(base::VpnRange range, Harvest what, Batch& batch, Visit&& visit);
-  // A few looks; lock-free.
+  // A few looks; lock-free. `entries` also when somebody is changing the tables right now.
   [[nodiscard]] RangeContent content(base::VpnRange range);
   // 4 KiB pages present in the range.
   [[nodiscard]] base::PageCount resident(base::VpnRange range);
@@ -198,6 +198,16 @@ class PageTable {
   }
   [[nodiscard]] uint64_t load(base::Pfn table, base::Vpn page, unsigned level) {
     return system_.mmu().load(slot(table, page, level));
+  }
+  // The same, for writers, who hold no table's lock. Whoever holds this table's may have taken the
+  // entry out for a moment (break before make): that is waited for.
+  [[nodiscard]] uint64_t load_settled(Place place, base::Vpn page) {
+    while (true) {
+      const uint64_t word = load(place.table, page, place.level);
+      if (BASE_LIKELY(word != 0)) return word;
+      if (!record(place.table).is_locked()) return load(place.table, page, place.level);
+      system_.host().relax();
+    }
   }
   [[nodiscard]] EntryKind kind(uint64_t word, unsigned level) {
     return Format::kind(word, level, system_.features());

@@ -49,16 +49,29 @@ void PageTable<M>::visit(base::VpnRange range, Visit&& visit) {
 template <Machine M>
 RangeContent PageTable<M>::content(base::VpnRange range) {
   typename Epochs<typename M::Host>::Section section(system_.epochs());
-  RangeContent result = RangeContent::nothing;
-  base::Vpn page = range.first();
-  for (unsigned looks = 0; looks < 8; ++looks) {
+  const auto walk = [&](base::Vpn page, uint64_t& word) {
     Place place{root_, system_.features().levels};
-    uint64_t word = load(place.table, page, place.level);
+    word = load(place.table, page, place.level);
     while (word != 0 && place.level != 1 && kind(word, place.level) == EntryKind::table) {
       place = {frame(word, place.level), place.level - 1};
       word = load(place.table, page, place.level);
     }
+    return place;
+  };
+  RangeContent result = RangeContent::nothing;
+  base::Vpn page = range.first();
+  for (unsigned looks = 0; looks < 8; ++looks) {
+    uint64_t word = 0;
+    const Place place = walk(page, word);
     if (word != 0) return RangeContent::entries;
+    // Whoever holds the table's lock may have taken an entry out for a moment (break before make),
+    // or be about to put one in. And a table that a fault has just replaced by a copy may be
+    // another space's by now. If it is not locked, still ours, and the entry still absent, it is
+    // so.
+    base::fence<base::Order::sequential>();
+    if (record(place.table).is_locked()) return RangeContent::entries;
+    const Place again = walk(page, word);
+    if (word != 0 || again.table != place.table) return RangeContent::entries;
     if (place.level == 1) result = RangeContent::tables;
     page = entry_pages(page, place.level).end();
     if (page >= range.end()) return result;

@@ -28,7 +28,7 @@ base::Status PageTable<M>::prepare_edge(base::VpnRange range, base::Vpn page, Ba
   Spare spare(system_);
   Place place{root_, system_.features().levels};
   while (!range.contains(entry_pages(page, place.level))) {
-    const uint64_t word = load(place.table, page, place.level);
+    const uint64_t word = load_settled(place, page);
     const EntryKind what = kind(word, place.level);
     if (what == EntryKind::absent || what == EntryKind::software) return {};
     if (what == EntryKind::leaf) {
@@ -49,10 +49,10 @@ base::Status PageTable<M>::open_present(Place place, base::VpnRange range, Batch
   Spare spare(system_);
   for (base::Vpn page = range.first(); page < range.end();) {
     const base::VpnRange part = entry_pages(page, place.level).intersect(range);
-    uint64_t word = load(place.table, page, place.level);
+    uint64_t word = load_settled(place, page);
     while (kind(word, place.level) == EntryKind::table && !is_open(word, place.level)) {
       BASE_TRY(open(place, page, batch, spare));
-      word = load(place.table, page, place.level);
+      word = load_settled(place, page);
     }
     if (kind(word, place.level) == EntryKind::table) {
       BASE_TRY(open_present({frame(word, place.level), place.level - 1}, part, batch));
@@ -131,7 +131,7 @@ template <Machine M>
 base::Optional<base::Pfn> PageTable<M>::cut_entry(Place place, base::Vpn page, Reserve& reserve,
                                                   Batch& batch) {
   while (true) {
-    const uint64_t word = load(place.table, page, place.level);
+    const uint64_t word = load_settled(place, page);
     switch (kind(word, place.level)) {
       case EntryKind::absent:
       case EntryKind::software: return base::nothing;
@@ -247,7 +247,7 @@ void PageTable<M>::protect_in(Place place, base::VpnRange range, Protection prot
       },
       [&](base::VpnRange part) {
         if (protection.closed == ClosedTables::skip) {
-          const uint64_t word = load(place.table, part.first(), place.level);
+          const uint64_t word = load_settled(place, part.first());
           if (kind(word, place.level) == EntryKind::table && !is_open(word, place.level)) return;
         }
         const base::Optional<base::Pfn> child = cut_entry(place, part.first(), reserve, batch);
@@ -265,7 +265,7 @@ void PageTable<M>::protect_entries(Place place, base::Vpn first, unsigned index,
   };
   // Tables below first, without the lock: they are this space's, and only writers detach them.
   for (unsigned i = index; place.level > 1 && i < end; ++i) {
-    const uint64_t word = system_.mmu().load(&words[i]);
+    const uint64_t word = load_settled(place, pages_of(i).first());
     if (kind(word, place.level) != EntryKind::table) continue;
     if (!is_open(word, place.level)) {
       BASE_CHECK(protection.closed == ClosedTables::skip, "range was not prepared");
