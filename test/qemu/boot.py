@@ -123,12 +123,12 @@ def memory_of_16_gib(arch):
 def memory_above_4_gib_is_used(arch):
     """More than lies below 4 GiB: x86_64 has 2 GiB there, aarch64 3 GiB (RAM starts at 1 GiB)."""
     size, touched = {"x86_64": (3072, 2560), "aarch64": (4096, 3328)}[arch]
-    guest.boot(arch, "--mem", str(size), "--cmd", f"/bin/touch {touched}",
+    guest.boot(arch, "--mem", str(size), "--cmd", f"/bin/touch_pages {touched}",
                timeout=600).check(0, f"{touched * 256} pages\n".encode())
 
 
 def running_out_of_memory_kills_the_program_alone(arch):
-    result = guest.boot(arch, "--mem", "128", "--cmd", "/bin/touch 1024")
+    result = guest.boot(arch, "--mem", "128", "--cmd", "/bin/touch_pages 1024")
     if result.status not in (1, 128 + 7, 128 + 9, SIGSEGV):
         result.fail(f"status {result.status} ({result.reason})")
 
@@ -154,7 +154,7 @@ def eager_paging(arch):
 
 
 def five_levels_of_page_tables(arch):
-    guest.boot(arch, "--append", "levels=5", "--cmd", "/bin/touch 4").check(
+    guest.boot(arch, "--append", "levels=5", "--cmd", "/bin/touch_pages 4").check(
         0, b"1024 pages\n", log=r"\b5 levels\b")
 
 

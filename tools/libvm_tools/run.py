@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import build
-from .initrd import Initrd
+from .guest_tree import guest_tree
 from .machine import CHANNEL_WORDS, FIRMWARE, Machine
 from .session import Outcome, Session
 from .status import BAD_USAGE, BUILD, MISSING, TABLE, Stop
@@ -154,19 +154,14 @@ def parse(arguments: list[str]) -> Options:
 
 
 def make_initrd(options: Options) -> bytes:
-    tree = Initrd()
-    for guest, host in sorted(build.guest_files(options.arch).items()):
-        tree.add_host_file(guest, host)
-    busybox = build.sysroot(options.arch) / "bin" / "busybox"
-    tree.add_host_file("/bin/busybox", busybox)
-    tree.add_symlink("/bin/sh", "busybox")
+    tree = guest_tree(options.arch)
     for host, guest in options.add:
         if guest in tree:
             raise bad(f"--add: {guest} is already in the guest")
         parent = guest
         while parent := parent.rpartition("/")[0]:
             if parent in tree and tree.entries[parent][0] & 0o170000 != 0o040000:
-                raise bad(f"--add: {parent} is a file in the guest, not a folder")
+                raise bad(f"--add: {parent} is a file or a link in the guest, not a folder")
         tree.add_host_file(guest, host)
     return tree.archive()
 
