@@ -8,7 +8,9 @@
 #include <optional>
 #include <span>
 
+#include "kernel/fd/file_status.h"
 #include "kernel/host/text.h"
+#include "kernel/scheme/last_link.h"
 
 namespace kernel {
 
@@ -29,17 +31,10 @@ inline constexpr unsigned max_links = 8;
 
 // The entry for an absolute or relative (to "/") path, with "." and ".." and every symbolic link
 // on the way resolved; with `last` the final link itself. nullopt: not found, or a loop.
-enum class LastLink : uint8_t { follow, keep };
 [[nodiscard]] std::optional<InitfsEntry> find_in_initfs(Text path, LastLink last);
 
 // The entry after `position` in the directory `directory` (a name as above); advances `position`,
 // which starts at 0. nullopt: no more.
 [[nodiscard]] std::optional<InitfsEntry> next_in_directory(Text directory, uint64_t& position);
-
-inline constexpr uint32_t mode_type = 0170000;
-inline constexpr uint32_t mode_directory = 0040000;
-inline constexpr uint32_t mode_regular = 0100000;
-inline constexpr uint32_t mode_link = 0120000;
-inline constexpr uint32_t mode_character = 0020000;
 
 }  // namespace kernel

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "base/bits.h"
-#include "kernel/fd/file_table.h"
+#include "kernel/fd/simple_files.h"
 #include "kernel/host/text.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/process/thread.h"
@@ -23,7 +23,7 @@ class Process {
   [[nodiscard]] const char* name() const { return name_; }
   [[nodiscard]] UserSpace& space() { return *space_; }
   [[nodiscard]] const UserSpace& space() const { return *space_; }
-  [[nodiscard]] FileTable& files() { return files_; }
+  [[nodiscard]] SimpleFileTable& files() { return files_; }
 
   // The data segment's end (brk): where it starts and where it is now.
   [[nodiscard]] uint64_t break_start() const { return break_start_; }
@@ -47,7 +47,7 @@ class Process {
   uint32_t id_;
   char name_[max_name]{};
   Owned<UserSpace> space_;
-  FileTable files_;
+  SimpleFileTable files_;
   uint64_t break_start_ = 0;
   uint64_t break_end_ = 0;
   uint64_t signal_mask_ = 0;

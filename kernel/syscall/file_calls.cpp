@@ -50,7 +50,7 @@ CallResult read_console(base::UserAddr to, uint64_t size) {
   return uint64_t(count);
 }
 
-CallResult read_initfs(File& file, base::UserAddr to, uint64_t size) {
+CallResult read_initfs(SimpleFile& file, base::UserAddr to, uint64_t size) {
   if ((file.entry.mode & mode_type) == mode_directory) {
     return Errno::is_directory;
   }
@@ -66,14 +66,14 @@ CallResult read_initfs(File& file, base::UserAddr to, uint64_t size) {
   return uint64_t(count);
 }
 
-CallResult read_file(File& file, base::UserAddr to, uint64_t size) {
+CallResult read_file(SimpleFile& file, base::UserAddr to, uint64_t size) {
   if (size == 0) {
     return uint64_t(0);
   }
   return file.kind == FileKind::console ? read_console(to, size) : read_initfs(file, to, size);
 }
 
-CallResult write_file(File& file, base::UserAddr from, uint64_t size) {
+CallResult write_file(SimpleFile& file, base::UserAddr from, uint64_t size) {
   return file.kind == FileKind::console ? write_console(from, size)
                                         : CallResult(Errno::bad_descriptor);
 }
@@ -83,12 +83,12 @@ struct IoVector {
   uint64_t size;
 };
 
-using Transfer = CallResult (*)(File&, base::UserAddr, uint64_t);
+using Transfer = CallResult (*)(SimpleFile&, base::UserAddr, uint64_t);
 
 // Each vector in turn; stops after a short one.
 CallResult transfer_vectors(const CallArguments& arguments, Transfer transfer) {
   constexpr uint64_t max_vectors = 1024;
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }
@@ -141,23 +141,23 @@ struct WindowSize {
 };
 
 CallResult duplicate(const CallArguments& arguments, uint64_t least, bool close_on_exec) {
-  const File* file = arguments.process.files().find(arguments.value[0]);
+  const SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }
-  File copy = *file;
+  SimpleFile copy = *file;
   copy.close_on_exec = close_on_exec;
   const auto number = arguments.process.files().add(copy, least);
   return number ? CallResult(number.value()) : CallResult(number.error());
 }
 
 CallResult duplicate_to(const CallArguments& arguments, bool close_on_exec) {
-  const File* file = arguments.process.files().find(arguments.value[0]);
+  const SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   const uint64_t target = arguments.value[1];
-  if (file == nullptr || target >= FileTable::capacity) {
+  if (file == nullptr || target >= SimpleFileTable::capacity) {
     return Errno::bad_descriptor;
   }
-  File copy = *file;
+  SimpleFile copy = *file;
   copy.close_on_exec = close_on_exec;
   arguments.process.files().replace(target, copy);
   return target;
@@ -166,14 +166,14 @@ CallResult duplicate_to(const CallArguments& arguments, bool close_on_exec) {
 }  // namespace
 
 CallResult read(const CallArguments& arguments) {
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   return file == nullptr
              ? CallResult(Errno::bad_descriptor)
              : read_file(*file, arguments.address(1), base::min(arguments.value[2], max_transfer));
 }
 
 CallResult write(const CallArguments& arguments) {
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   return file == nullptr
              ? CallResult(Errno::bad_descriptor)
              : write_file(*file, arguments.address(1), base::min(arguments.value[2], max_transfer));
@@ -190,12 +190,12 @@ CallResult close(const CallArguments& arguments) {
   if (arguments.process.files().find(arguments.value[0]) == nullptr) {
     return Errno::bad_descriptor;
   }
-  arguments.process.files().replace(arguments.value[0], File{});
+  arguments.process.files().replace(arguments.value[0], SimpleFile{});
   return uint64_t(0);
 }
 
 CallResult lseek(const CallArguments& arguments) {
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }
@@ -219,7 +219,7 @@ CallResult lseek(const CallArguments& arguments) {
 }
 
 CallResult ioctl(const CallArguments& arguments) {
-  const File* file = arguments.process.files().find(arguments.value[0]);
+  const SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }
@@ -235,7 +235,7 @@ CallResult ioctl(const CallArguments& arguments) {
 }
 
 CallResult fcntl(const CallArguments& arguments) {
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }

@@ -34,7 +34,7 @@ Placement placement_of(uint64_t flags) {
 
 // A private mapping of a file: its pages are copies, so the shared kind is refused.
 CallResult attach_file(const CallArguments& arguments, UserSpace::Request& request) {
-  const File* file = arguments.process.files().find(arguments.value[4]);
+  const SimpleFile* file = arguments.process.files().find(arguments.value[4]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }

@@ -27,7 +27,7 @@ base::Result<Text> fetch_path(const CallArguments& arguments, int32_t directory,
   if (directory == at_working_directory || path.starts_with('/')) {
     return path;
   }
-  const File* file = arguments.process.files().find(uint64_t(directory));
+  const SimpleFile* file = arguments.process.files().find(uint64_t(directory));
   if (file == nullptr || file->kind != FileKind::initfs) {
     return base::Error::not_supported;
   }
@@ -61,7 +61,7 @@ CallResult open_path(const CallArguments& arguments, int32_t directory, base::Us
   if (path.value().empty()) {
     return Errno::no_entry;
   }
-  File file;
+  SimpleFile file;
   file.close_on_exec = flags & close_on_exec;
   if (path.value() == "/dev/tty" || path.value() == "/dev/console") {
     file.kind = FileKind::console;
@@ -106,7 +106,7 @@ CallResult put_stat(const InitfsEntry& entry, base::UserAddr to) {
 }
 
 CallResult stat_file(const CallArguments& arguments, uint64_t number, base::UserAddr to) {
-  const File* file = arguments.process.files().find(number);
+  const SimpleFile* file = arguments.process.files().find(number);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }
@@ -223,7 +223,7 @@ CallResult readlinkat(const CallArguments& arguments) {
 }
 
 CallResult getdents64(const CallArguments& arguments) {
-  File* file = arguments.process.files().find(arguments.value[0]);
+  SimpleFile* file = arguments.process.files().find(arguments.value[0]);
   if (file == nullptr) {
     return Errno::bad_descriptor;
   }

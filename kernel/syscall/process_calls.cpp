@@ -90,7 +90,7 @@ CallResult prlimit64(const CallArguments& arguments) {
   if (which == limit_stack) {
     limit = {UserSpace::stack_size, UserSpace::stack_size};
   } else if (which == limit_files) {
-    limit = {FileTable::capacity, FileTable::capacity};
+    limit = {SimpleFileTable::capacity, SimpleFileTable::capacity};
   }
   return arguments.value[3] == 0 ? CallResult(uint64_t(0))
                                  : CallResult(write_user(arguments.address(3), limit));

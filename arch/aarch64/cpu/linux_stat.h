@@ -27,7 +27,10 @@ struct LinuxStat {
 };
 static_assert(sizeof(LinuxStat) == 128);
 
-// O_DIRECTORY differs between architectures.
-inline constexpr uint64_t open_directory = 040000;
+// These differ between architectures.
+inline constexpr uint32_t open_directory = 040000;
+inline constexpr uint32_t open_no_follow = 0100000;
+inline constexpr uint32_t open_direct = 0200000;
+inline constexpr uint32_t open_large_file = 0400000;
 
 }  // namespace cpu

@@ -1,0 +1,64 @@
+// Scheme: a tree of names and what is behind them: a kernel service, a file system, a program.
+//
+// Reached as `NAME:REST`, as /scheme/NAME/REST, or through the place it is mounted at (mounts.h).
+// `rest` is what follows the name, without a leading '/'; "" is the scheme's own root. Every
+// operation may block and is called with no lock held; the text need only live as long as the call.
+//
+// Two ways to be walked:
+//   parts: the kernel goes part by part, asks status() for each, and follows symbolic links and
+//          ".."; `rest` has no empty, "." or ".." part then.
+//   whole: the scheme gets all that was written after its name and makes of it what it likes.
+//
+// An operation that is not overridden gives what Linux gives on a read-only file system: EROFS for
+// changes, once the walk has found what Linux's would (path_walk.h).
+#pragma once
+
+#include "kernel/fd/file.h"
+
+namespace kernel {
+
+enum class Walk : uint8_t { parts, whole };
+
+struct OpenRequest {
+  uint32_t flags = 0;  // open_flag's
+  uint32_t mode = 0;   // of a file that is created; the umask is already taken off
+};
+
+class Scheme : public RefCounted<Scheme> {
+ public:
+  static constexpr size_t max_name = 31;
+
+  virtual ~Scheme() = default;
+
+  [[nodiscard]] Text name() const { return name_; }
+  [[nodiscard]] virtual Walk walk() const { return Walk::parts; }
+
+  // What `rest` names; a symbolic link is itself. ENOENT, ENOTDIR.
+  virtual Outcome<FileStatus> status(Text rest) = 0;
+  // Opens it. With Walk::parts: what status() has shown to exist, no symbolic link, a directory
+  // if flags say so; not path_only.
+  virtual Outcome<Ref<File>> open(Text rest, const OpenRequest& request) = 0;
+  // The target of the symbolic link `rest`, cut to `capacity`: its length. EINVAL: no link.
+  virtual Outcome<size_t> read_link(Text rest, char* target, size_t capacity);
+  // For a link whose target is an open file rather than a name (/proc/self/fd/0). EINVAL: it is
+  // not.
+  virtual Outcome<Ref<File>> linked_file(Text rest);
+
+  // Whether changes are refused as on a read-only file system before the name is looked at.
+  [[nodiscard]] virtual bool is_read_only() const { return true; }
+  // A file that does not exist. EROFS.
+  virtual Outcome<Ref<File>> create(Text rest, const OpenRequest& request);
+
+  // statfs()'s f_type, and the size of the file system in bytes.
+  [[nodiscard]] virtual uint64_t magic() const { return 0x6c76'6d00; }
+  [[nodiscard]] virtual uint64_t total_bytes() const { return 0; }
+
+ protected:
+  // `name` lives as long as the scheme; lower-case letters, digits, '-', '_', '.'.
+  explicit Scheme(Text name) : name_(name) {}
+
+ private:
+  Text name_;
+};
+
+}  // namespace kernel
