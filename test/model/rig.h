@@ -107,7 +107,6 @@ class Rig {
   void leave(uint32_t cpu);
   bool same(const base::Status& real, const base::Status& expected, const char* what);
   bool touch(const Operation& operation, base::Access use, sim::Use how);
-  bool is_unmapped(unsigned index, base::Vpn first, base::PageCount count);
   vm::MapRequest request_for(const Operation& operation);
   Page prototype_for(const Operation& operation);
 

@@ -180,12 +180,6 @@ bool Rig<F>::apply(const Operation& operation) {
       const auto result = on_cpu([&] { return space.remap(request); });
       changed = same(result.ok() ? Status() : Status(result.error()), expected, "remap");
       if (changed) model_ = after;
-      // The one documented exception to "an error changes nothing".
-      if (failed_for_memory_ && !grow && world_.computer.run_on(index, [&] {
-            return is_unmapped(index, request.target, request.new_count);
-          })) {
-        model_.spaces[index].unmap(operation.target, operation.new_count);
-      }
       break;
     }
     case Kind::clone: {
@@ -263,12 +257,6 @@ bool Rig<F>::apply(const Operation& operation) {
   }
   compare();
   return changed;
-}
-
-template <class F>
-bool Rig<F>::is_unmapped(unsigned index, base::Vpn first, base::PageCount count) {
-  const base::Optional<vm::Mapping> next = spaces_[index]->mapping_at_or_after(first);
-  return !next || (*next).first() >= first + count;
 }
 
 // A program's access, with as many faults as it takes.

@@ -99,6 +99,22 @@ TEMPLATE_TEST_CASE("every operation that runs out of memory leaves the space as 
          request.target = Vpn(0x5000003);
          return parent.space.remap(request).ok();
        }},
+      {"move over what is there",
+       [](P& parent, P&) {
+         vm::RemapRequest request;
+         request.source = range(0x1f0, 30);
+         request.new_count = PageCount(40);
+         request.move = vm::RemapRequest::Move::fixed;
+         request.target = Vpn(0x5e3);
+         return parent.space.remap(request).ok();
+       }},
+      {"transfer",
+       [](P& parent, P& child) {
+         vm::TransferRequest request;
+         request.source = range(0x1f0, 30);
+         request.placement = vm::Placement::fixed_at(Vpn(0x7003));
+         return child.space.transfer(parent.space, request).ok();
+       }},
       {"wipe for children",
        [](P& parent, P&) {
          return parent.space.advise(range(0x1f0, 30), vm::Advice::wipe_on_fork).ok();
@@ -123,6 +139,8 @@ TEMPLATE_TEST_CASE("every operation that runs out of memory leaves the space as 
       P parent(world);
       REQUIRE(parent.map(0x1e0, 100).ok());
       REQUIRE(parent.map(0x40000, 4).ok());
+      REQUIRE(parent.map(0x5e0, 50).ok());
+      for (uint64_t page = 0x5e0; page < 0x612; page += 7) REQUIRE(parent.write(page, page));
       for (uint64_t index = 0; index < 14; ++index) {
         REQUIRE(parent.map(0x10000 + index * 8, 4, Right::read).ok());
       }

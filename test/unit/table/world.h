@@ -187,8 +187,11 @@ class World {
     auto reserve =
         space.table.prepare(from, vm::Prepare::present, vm::LargeLeaves::possible, batch);
     base::Status status = reserve.ok() ? base::Status() : base::Status(reserve.error());
-    if (status.ok()) status = space.table.prepare_move(from, to, batch);
-    if (status.ok()) space.table.move(from, to, batch);
+    if (status.ok()) {
+      auto tables = space.table.prepare_move(from, VpnRange::of(to, from.count()), batch);
+      if (tables.ok()) space.table.move(from, to, tables.value(), batch);
+      status = tables.ok() ? base::Status() : base::Status(tables.error());
+    }
     batch.settle();
     return status;
   }

@@ -65,7 +65,6 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // Errors: not_mapped (no mapping at the start), invalid_argument (empty, the ranges overlap, the
   // target is misaligned or outside), access_denied (the target is below the usable pages),
   // no_address_range, out_of_memory, busy.
-  // After out_of_memory with Move::fixed what was at the target may be gone, as with Linux.
   [[nodiscard]] base::Result<base::VpnRange> remap(const RemapRequest& request);
 
   // Makes `child`, a created and empty space, a copy of this one, by each mapping's Inherit.
@@ -218,6 +217,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   };
   [[nodiscard]] base::Result<Removal> prepare_removal(Operation& operation, base::VpnRange range,
                                                       const Contents& now) BASE_REQUIRES(lock_);
+  void take_mappings(Operation& operation, base::VpnRange range) BASE_REQUIRES(lock_);
   RangeContent remove_prepared(Operation& operation, base::VpnRange range, Removal& removal)
       BASE_REQUIRES(lock_);
   RangeContent remove_entries(Operation& operation, base::VpnRange range, Removal& removal)
@@ -248,10 +248,11 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Result<base::VpnRange> transfer_locked(AddressSpace& giver,
                                                              const TransferRequest& request,
                                                              Operation& mine, Operation& theirs);
-  [[nodiscard]] base::Status prepare_arrival(AddressSpace& giver, base::VpnRange source,
-                                             base::VpnRange target, Batch& from, Batch& to);
-  void move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target, Batch& from,
-                  Batch& to);
+  [[nodiscard]] base::Result<Reserve> prepare_arrival(AddressSpace& giver, base::VpnRange source,
+                                                      base::VpnRange target, Batch& from,
+                                                      Batch& to);
+  void move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
+                  Reserve& tables, Batch& from, Batch& to);
 
   // space_remap.h
   [[nodiscard]] base::Result<base::VpnRange> remap_locked(Operation& operation,
@@ -261,6 +262,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Result<base::VpnRange> move_mapping(Operation& operation,
                                                           const RemapRequest& request,
                                                           const Mapping& mapping)
+      BASE_REQUIRES(lock_);
+  [[nodiscard]] base::Result<Reserve> prepare_move(base::VpnRange source, base::PageCount kept,
+                                                   base::VpnRange target, Batch& batch)
       BASE_REQUIRES(lock_);
 
   // space_advise.h

@@ -268,6 +268,8 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer(
 }
 
 // Prepares both sides, then moves page by page; nothing fails once the first mapping has moved.
+// Faults are kept out of both spaces: no page appears that was not prepared for, and none is filled
+// in where one is about to arrive. Nobody borrows from either, so no fault waits for our locks.
 template <Machine M>
 base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
     AddressSpace& giver, const TransferRequest& request, Operation& mine,
@@ -292,56 +294,60 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
   BASE_TRY(check_limits(source.count(), moving.committed, moving.locked, pieces + 1));
   BASE_TRY(supply_nodes(pieces + 2));
   BASE_TRY(giver.supply_nodes(1));
-  BASE_TRY(theirs.releases.reserve(moving.objects));
-  BASE_TRY_ASSIGN(
-      Reserve source_reserve,
-      giver.table_.prepare(source, Prepare::present, LargeLeaves::possible, theirs.batch));
-  BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
-  if (there.mappings != 0) {
-    BASE_TRY_ASSIGN(Removal removal, prepare_removal(mine, target, there));
-    (void)remove_prepared(mine, target, removal);
-    // Removal frees the tables that it empties.
-    BASE_TRY(prepare_arrival(giver, source, target, theirs.batch, mine.batch));
+  BASE_TRY(mine.releases.reserve(there.objects));
+  system_.epochs().close(gate_);
+  system_.epochs().close(giver.gate_);
+  base::Result<Reserve> tables = prepare_arrival(giver, source, target, theirs.batch, mine.batch);
+  if (tables.ok()) {
+    Reserve none_needed;
+    if (there.mappings != 0) {
+      take_mappings(mine, target);
+      publish_mappings();
+    }
+    table_.remove(target, none_needed, mine.batch);
+    mine.batch.flush();
+    while (const base::Optional<Mapping> piece = giver.map_.take_first(source)) {
+      giver.account_removed(*piece);
+      const base::Vpn at = target.first() + (piece->first() - source.first());
+      insert_mapping(piece->moved(piece->first(), base::VpnRange::of(at, piece->count())));
+      if (piece->end() == source.end()) break;
+    }
+    publish_mappings();
+    move_pages(giver, source, target, tables.value(), theirs.batch, mine.batch);
+    giver.table_.remove(source, none_needed, theirs.batch);
   }
-  while (const base::Optional<Mapping> piece = giver.map_.take_first(source)) {
-    giver.account_removed(*piece);
-    const base::Vpn at = target.first() + (piece->first() - source.first());
-    insert_mapping(piece->moved(piece->first(), base::VpnRange::of(at, piece->count())));
-    if (piece->end() == source.end()) break;
-  }
-  publish_mappings();
-  move_pages(giver, source, target, theirs.batch, mine.batch);
-  giver.table_.remove(source, source_reserve, theirs.batch);
+  system_.epochs().open(giver.gate_);
+  system_.epochs().open(gate_);
+  if (!tables.ok()) return tables.error();
   giver.trim_around(source, theirs.batch);
   return target;
 }
 
-// Splits large leaves of the source and makes the tables that its pages will need here.
+// Makes the source private to the giver, splits large leaves of it, and reserves the tables that
+// its pages need here; removing what is at the target is prepared too.
 template <Machine M>
-base::Status AddressSpace<M>::prepare_arrival(AddressSpace& giver, base::VpnRange source,
-                                              base::VpnRange target, Batch& from, Batch& to) {
+base::Result<Reservation<typename M::Host>> AddressSpace<M>::prepare_arrival(
+    AddressSpace& giver, base::VpnRange source, base::VpnRange target, Batch& from, Batch& to) {
+  BASE_TRY(giver.table_.prepare(source, Prepare::present, LargeLeaves::none, from));
+  BASE_TRY_ASSIGN(typename PageTable<M>::Arrival arrival, table_.prepare_arrival(target, to));
   typename Epochs<Host>::Section section(system_.epochs());
-  base::Status status;
-  for (base::Vpn page = source.first(); page < source.end() && status.ok();) {
+  for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
     if (found.entry.kind == EntryKind::absent) {
       page = found.first + entry_span(found.level);
-      continue;
+    } else if (found.level > 1) {
+      BASE_TRY(giver.table_.split(page, from));
+    } else {
+      arrival.count(target.first() + (page - source.first()), 1);
+      page += base::PageCount(1);
     }
-    if (found.entry.kind == EntryKind::leaf && found.level > 1) {
-      status = giver.table_.split(page, from);
-      continue;
-    }
-    const base::Vpn at = target.first() + (page - source.first());
-    status = table_.with_private_table(at, 1, to, [](LockedTable<M>&) { return base::Status(); });
-    page += base::PageCount(1);
   }
-  return status;
+  return arrival.reserve();
 }
 
 template <Machine M>
 void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
-                                 Batch& from, Batch& to) {
+                                 Reserve& tables, Batch& from, Batch& to) {
   typename Epochs<Host>::Section section(system_.epochs());
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
@@ -349,26 +355,10 @@ void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source, bas
       page = found.first + entry_span(found.level);
       continue;
     }
-    Entry moved;
-    giver.table_
-        .with_private_table(page, 1, from,
-                            [&](LockedTable<M>& table) {
-                              moved = table.take(page, from);
-                              return base::Status();
-                            })
-        .expect("the path to a page was not prepared");
-    const base::Vpn at = target.first() + (page - source.first());
-    if (moved.kind != EntryKind::absent) {
-      // No CPU may reach it through the giver when the receiver sees it.
-      from.flush();
-      table_
-          .with_private_table(at, 1, to,
-                              [&](LockedTable<M>& table) {
-                                table.install(at, moved);
-                                return base::Status();
-                              })
-          .expect("the tables for a page were not prepared");
-    }
+    const Entry moved = giver.table_.take(page, from);
+    // No CPU may reach it through the giver when the receiver sees it.
+    from.flush();
+    table_.put(target.first() + (page - source.first()), moved, tables, to);
     page += base::PageCount(1);
   }
 }

@@ -338,14 +338,20 @@ base::Result<typename AddressSpace<M>::Removal> AddressSpace<M>::prepare_removal
   return removal;
 }
 
+// Takes what lies in `range` out of the map. Prepared: a node, releases.
 template <Machine M>
-RangeContent AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRange range,
-                                              Removal& removal) {
+void AddressSpace<M>::take_mappings(Operation& operation, base::VpnRange range) {
   while (const base::Optional<Mapping> piece = map_.take_first(range)) {
     account_removed(*piece);
     if (piece->object() != nullptr) operation.releases.add(*piece->object());
     if (piece->end() == range.end()) break;
   }
+}
+
+template <Machine M>
+RangeContent AddressSpace<M>::remove_prepared(Operation& operation, base::VpnRange range,
+                                              Removal& removal) {
+  take_mappings(operation, range);
   publish_mappings();
   if (removal.prepared) return remove_entries(operation, range, removal);
   const RangeContent content = table_.content(range);

@@ -83,8 +83,9 @@ base::Result<base::VpnRange> AddressSpace<M>::remap_locked(Operation& operation,
   return move_mapping(operation, request, mapping);
 }
 
-// Everything is prepared; then the mapping moves, then its tables, with faults kept out: between
-// the two, what is mapped and what is there disagree.
+// Everything is prepared, what goes at the target too; then the mapping moves, then its tables.
+// Faults are kept out meanwhile: no entry appears that was not prepared for, and between the two
+// moves, what is mapped and what is there disagree.
 template <Machine M>
 base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
                                                            const RemapRequest& request,
@@ -109,55 +110,52 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
   BASE_TRY(check_limits(more, mapping.charged() ? more : none,
                         mapping.locking() != Locking::none ? more : none, 3));
   BASE_TRY(supply_nodes(4));
-  const LargeLeaves large = large_leaves_.template load<base::Order::relaxed>() != 0
-                                ? LargeLeaves::possible
-                                : LargeLeaves::none;
   BASE_TRY(operation.releases.reserve(there.objects + here.objects + 1));
-  if (there.mappings != 0) {
-    BASE_TRY_ASSIGN(Removal removal, prepare_removal(operation, target, there));
-    (void)remove_prepared(operation, target, removal);
-    // What was there must be forgotten before other entries are made in its place.
-    operation.batch.flush();
-  }
-  const base::VpnRange tail(kept_range.end(), request.source.end());
-  base::Status status;
   system_.epochs().close(gate_);
-  {
-    const uint64_t span = uint64_t(entries_per_table);
-    const bool alike = (kept_range.first().raw() - target.first().raw()) % span == 0;
-    base::Result<Reserve> reserve = table_.prepare(
-        kept_range, alike ? Prepare::edges : Prepare::present, large, operation.batch);
-    status = reserve.ok() ? base::Status() : base::Status(reserve.error());
-    if (status.ok()) {
-      status = table_.prepare_move(kept_range, target.first(), operation.batch);
-    }
-    base::Result<Reserve> tail_reserve{Reserve{}};
-    if (status.ok() && !tail.empty()) {
-      tail_reserve = table_.prepare(tail, Prepare::edges, large, operation.batch);
-      status = tail_reserve.ok() ? base::Status() : base::Status(tail_reserve.error());
-    }
-    if (status.ok()) {
-      const Mapping moved = mapping.moved(kept_range.first(), target);
-      if (!leave) {
-        while (const base::Optional<Mapping> piece = map_.take_first(request.source)) {
-          account_removed(*piece);
-          if (piece->object() != nullptr) operation.releases.add(*piece->object());
-          if (piece->end() == request.source.end()) break;
-        }
-      }
-      if (moved.object() != nullptr) moved.object()->retain();
-      insert_mapping(moved);
+  base::Result<Reserve> tables = prepare_move(request.source, kept, target, operation.batch);
+  if (tables.ok()) {
+    Reserve none_needed;
+    if (there.mappings != 0) {
+      take_mappings(operation, target);
       publish_mappings();
-      table_.move(kept_range, target.first(), operation.batch);
-      if (!tail.empty()) table_.remove(tail, tail_reserve.value(), operation.batch);
-      operation.batch.settle();
     }
+    // Also where nothing is mapped: empty tables that other spaces share may be left there. All is
+    // forgotten before other entries are made in its place.
+    table_.remove(target, none_needed, operation.batch);
+    operation.batch.flush();
+    const Mapping moved = mapping.moved(kept_range.first(), target);
+    if (!leave) take_mappings(operation, request.source);
+    if (moved.object() != nullptr) moved.object()->retain();
+    insert_mapping(moved);
+    publish_mappings();
+    table_.move(kept_range, target.first(), tables.value(), operation.batch);
+    table_.remove({kept_range.end(), request.source.end()}, none_needed, operation.batch);
+    operation.batch.settle();
   }
   system_.epochs().open(gate_);
-  BASE_TRY(status);
+  if (!tables.ok()) return tables.error();
+  if (there.mappings != 0) operation.lost(target);
   operation.lost(request.source);
   if (!leave) trim_around(request.source, operation.batch);
   return target;
+}
+
+// The tables that moving the first `kept` pages of `source` to `target` needs; removing the rest of
+// `source` and what is at `target` is prepared too. The gate is closed until that is done.
+template <Machine M>
+base::Result<Reservation<typename M::Host>> AddressSpace<M>::prepare_move(base::VpnRange source,
+                                                                          base::PageCount kept,
+                                                                          base::VpnRange target,
+                                                                          Batch& batch) {
+  const base::VpnRange moving = base::VpnRange::of(source.first(), kept);
+  const base::VpnRange tail(moving.end(), source.end());
+  const uint64_t span = uint64_t(entries_per_table);
+  const bool alike = (moving.first().raw() - target.first().raw()) % span == 0;
+  // No fault makes a larger leaf meanwhile, so that nothing need be reserved for splitting it.
+  BASE_TRY(
+      table_.prepare(moving, alike ? Prepare::edges : Prepare::present, LargeLeaves::none, batch));
+  BASE_TRY(table_.prepare(tail, Prepare::edges, LargeLeaves::none, batch));
+  return table_.prepare_move(moving, target, batch);
 }
 
 }  // namespace vm

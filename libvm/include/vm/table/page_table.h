@@ -141,13 +141,24 @@ class PageTable {
   void protect(base::VpnRange range, base::Access access, ClosedTables closed, Reserve& reserve,
                Batch& batch);
 
-  // Moves the entries of `from` to the pages from `to` on, which are empty and overlap `from`
-  // nowhere; whole tables where both are aligned alike. Prepared: `from` edges (present, where the
-  // two are not aligned alike to a table), then prepare_move(). No faults in the space from the
-  // first of them until the batch has settled.
-  void move(base::VpnRange from, base::Vpn to, Batch& batch);
-  // The tables that move() needs at the target; splits larger leaves that do not fit there.
-  [[nodiscard]] base::Status prepare_move(base::VpnRange from, base::Vpn to, Batch& batch);
+  // Moves the entries of `from` to the pages from `to` on, which are empty by now and overlap
+  // `from` nowhere; whole tables where both are aligned alike. Prepared: `from` edges (present,
+  // where the two are not aligned alike to a table), then prepare_move(). No faults in the space
+  // from the first of them until the batch has settled.
+  void move(base::VpnRange from, base::Vpn to, Reserve& tables, Batch& batch);
+  // The tables that move() needs at the beginning of `target`, which may still hold entries:
+  // remove(target) is prepared too. Splits larger leaves of `from` that do not fit there.
+  [[nodiscard]] base::Result<Reserve> prepare_move(base::VpnRange from, base::VpnRange target,
+                                                   Batch& batch);
+
+  // The same in steps, for entries that come from another tree: prepare_arrival() prepares
+  // remove(target), count() each page in ascending order, reserve() the tables for all. Then put()
+  // enters each where nothing is; take() takes it out of the other tree, which is prepared
+  // (present). References and pins move with the entry. No faults in either space.
+  class Arrival;
+  [[nodiscard]] base::Result<Arrival> prepare_arrival(base::VpnRange target, Batch& batch);
+  [[nodiscard]] Entry take(base::Vpn page, Batch& batch);
+  void put(base::Vpn page, const Entry& entry, Reserve& tables, Batch& batch);
 
   // Makes `child`, created and empty, a copy-on-write copy. No faults in this space; nobody uses
   // the child. Pinned private pages are copied at once. Cost: one root, plus the pinned tables. The
@@ -233,6 +244,7 @@ class PageTable {
   Place descend(base::Vpn page, unsigned level);
   base::Status open(Place place, base::Vpn page, Batch& batch, Spare& spare);
   base::Status open_path(base::Vpn page, unsigned level, Batch& batch);
+  base::Status open_path(base::Vpn page, unsigned level, Batch& batch, Spare& spare);
   void open_alone(uint64_t* slot, unsigned level, base::Vpn page, base::Pfn child, Batch& batch);
   base::Status copy_table(base::Pfn from, base::Pfn to, unsigned level);
   base::Status count_copies(const uint64_t* words, unsigned count, unsigned level);
@@ -277,7 +289,8 @@ class PageTable {
   template <class Step>
   base::Status for_each_moved(base::VpnRange from, base::Vpn to, Step&& step);
   base::Status split_larger(Place place, base::VpnRange range, unsigned level, Batch& batch);
-  void put(base::Vpn page, unsigned level, uint64_t word, Batch& batch);
+  void build_path(base::Vpn page, unsigned level, Reserve& tables, Batch& batch);
+  void put_word(base::Vpn page, unsigned level, uint64_t word, Reserve& tables, Batch& batch);
 
   // page_table_look.h
   template <class Visit>

@@ -36,8 +36,60 @@ base::Status PageTable<M>::for_each_moved(base::VpnRange from, base::Vpn to, Ste
   return {};
 }
 
+// Counts the tables that entries arriving in `target` need once it is empty: those that lie wholly
+// inside it are removed with what was there, those at its edges stay if they are there now.
 template <Machine M>
-base::Status PageTable<M>::prepare_move(base::VpnRange from, base::Vpn to, Batch& batch) {
+class PageTable<M>::Arrival {
+ public:
+  Arrival(PageTable& tree, base::VpnRange target) : tree_(tree), target_(target) {}
+
+  // An entry at `level` for `page`; pages ascend.
+  void count(base::Vpn page, unsigned level) {
+    for (; level < tree_.system_.features().levels; ++level) {
+      const base::VpnRange table = tree_.entry_pages(page, level + 1);
+      if (any_ && table.contains(last_)) break;  // counted, and those above it
+      if (target_.contains(table) || tree_.descend(page, level).level != level) {
+        needed_ += base::PageCount(1);
+      }
+    }
+    any_ = true;
+    last_ = page;
+  }
+  // Error::out_of_memory.
+  [[nodiscard]] base::Result<Reserve> reserve() {
+    return Reserve::of(tree_.system_.frames(), needed_);
+  }
+
+ private:
+  PageTable& tree_;
+  base::VpnRange target_;
+  base::PageCount needed_;
+  base::Vpn last_;
+  bool any_ = false;
+};
+
+template <Machine M>
+base::Result<typename PageTable<M>::Arrival> PageTable<M>::prepare_arrival(base::VpnRange target,
+                                                                           Batch& batch) {
+  if (!target.empty()) {
+    BASE_TRY(prepare_edge(target, target.first(), batch));
+    BASE_TRY(prepare_edge(target, target.last(), batch));
+  }
+  return Arrival(*this, target);
+}
+
+template <Machine M>
+void PageTable<M>::build_path(base::Vpn page, unsigned level, Reserve& tables, Batch& batch) {
+  if (descend(page, level).level == level) return;
+  Spare spare(system_, tables);
+  open_path(page, level, batch, spare).expect("the path of a moved entry was not prepared");
+}
+
+template <Machine M>
+base::Result<typename PageTable<M>::Reserve> PageTable<M>::prepare_move(base::VpnRange from,
+                                                                        base::VpnRange target,
+                                                                        Batch& batch) {
+  const base::Vpn to = target.first();
   // Larger leaves that cannot move as they are become smaller ones.
   const uint64_t offset = from.first().raw() ^ to.raw();
   for (unsigned level = system_.features().levels; level > 1; --level) {
@@ -45,9 +97,12 @@ base::Status PageTable<M>::prepare_move(base::VpnRange from, base::Vpn to, Batch
       BASE_TRY(split_larger({root_, system_.features().levels}, from, level, batch));
     }
   }
-  return for_each_moved(from, to, [&](Place place, base::Vpn, base::Vpn target) -> base::Status {
-    return open_path(target, place.level, batch);
-  });
+  BASE_TRY_ASSIGN(Arrival arrival, prepare_arrival(target, batch));
+  BASE_TRY(for_each_moved(from, to, [&](Place place, base::Vpn, base::Vpn page) {
+    arrival.count(page, place.level);
+    return base::Status();
+  }));
+  return arrival.reserve();
 }
 
 // Splits every leaf at `level` in the range.
@@ -69,7 +124,7 @@ base::Status PageTable<M>::split_larger(Place place, base::VpnRange range, unsig
 }
 
 template <Machine M>
-void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
+void PageTable<M>::move(base::VpnRange from, base::Vpn to, Reserve& tables, Batch& batch) {
   const base::Status status =
       for_each_moved(from, to, [&](Place place, base::Vpn page, base::Vpn target) -> base::Status {
         uint64_t word;
@@ -84,7 +139,7 @@ void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
         batch.forget(entry_pages(page, place.level),
                      what == EntryKind::table ? Invalidate::walk : Invalidate::leaf);
         if (pinned) count_pins(page, place.level, PinChange::remove);
-        put(target, place.level, word, batch);
+        put_word(target, place.level, word, tables, batch);
         if (pinned) count_pins(target, place.level, PinChange::add);
         return {};
       });
@@ -94,9 +149,11 @@ void PageTable<M>::move(base::VpnRange from, base::Vpn to, Batch& batch) {
 // Stores an entry whose reference the caller hands over at a place that is absent, or has tables
 // left over that are empty.
 template <Machine M>
-void PageTable<M>::put(base::Vpn page, unsigned level, uint64_t word, Batch& batch) {
+void PageTable<M>::put_word(base::Vpn page, unsigned level, uint64_t word, Reserve& tables,
+                            Batch& batch) {
+  build_path(page, level, tables, batch);
   const Place place = descend(page, level);
-  BASE_CHECK(place.level == level, "target of a move was not prepared");
+  BASE_CHECK(place.level == level, "larger leaf at the target of a move");
   if (load(place.table, page, level) != 0) {
     const unsigned index = entry_index(page, level);
     (void)remove_entries(place, page, index, index + 1, batch);
@@ -107,6 +164,40 @@ void PageTable<M>::put(base::Vpn page, unsigned level, uint64_t word, Batch& bat
   system_.mmu().store(slot(place.table, page, level), word);
   locked.add_resident();
   system_.mmu().publish();
+}
+
+template <Machine M>
+Entry PageTable<M>::take(base::Vpn page, Batch& batch) {
+  const Place place = descend(page, 1);
+  BASE_CHECK(place.level == 1, "the path to a page was not prepared");
+  Entry entry;
+  {
+    FrameRecord& locked = record(place.table);
+    TableGuard guard(locked, system_.host());
+    LockedTable<M> table(system_, place.table, locked, 1, page);
+    entry = table.take(page, batch);
+  }
+  if (entry.kind == EntryKind::leaf && has_flag(entry, LeafFlag::pinned)) {
+    count_pins(page, 1, PinChange::remove);
+  }
+  return entry;
+}
+
+template <Machine M>
+void PageTable<M>::put(base::Vpn page, const Entry& entry, Reserve& tables, Batch& batch) {
+  build_path(page, 1, tables, batch);
+  const Place place = descend(page, 1);
+  BASE_CHECK(place.level == 1, "larger leaf where an entry arrives");
+  {
+    FrameRecord& locked = record(place.table);
+    TableGuard guard(locked, system_.host());
+    LockedTable<M> table(system_, place.table, locked, 1, page);
+    table.install(page, entry);
+    table.publish();
+  }
+  if (entry.kind == EntryKind::leaf && has_flag(entry, LeafFlag::pinned)) {
+    count_pins(page, 1, PinChange::add);
+  }
 }
 
 }  // namespace vm

@@ -5,11 +5,13 @@
 
 namespace vm {
 
-// A frame for a table, allocated before any lock is taken, given back if it was not needed.
+// A frame for a table, allocated before any lock is taken, or from what was reserved; given back if
+// it was not needed.
 template <Machine M>
 class PageTable<M>::Spare {
  public:
   explicit Spare(System<M>& system) : system_(system) {}
+  Spare(System<M>& system, Reserve& reserve) : system_(system), reserve_(&reserve) {}
   Spare(const Spare&) = delete;
   Spare& operator=(const Spare&) = delete;
   ~Spare() {
@@ -17,10 +19,13 @@ class PageTable<M>::Spare {
   }
 
   [[nodiscard]] base::Status ensure() {
-    if (!has_) {
+    if (has_) return {};
+    if (reserve_ != nullptr) {
+      frame_ = reserve_->take();
+    } else {
       BASE_TRY_ASSIGN(frame_, system_.frames().allocate(Contents::unknown));
-      has_ = true;
     }
+    has_ = true;
     return {};
   }
   [[nodiscard]] bool has() const { return has_; }
@@ -33,6 +38,7 @@ class PageTable<M>::Spare {
 
  private:
   System<M>& system_;
+  Reserve* reserve_ = nullptr;
   base::Pfn frame_;
   bool has_ = false;
 };
@@ -79,6 +85,11 @@ base::Status PageTable<M>::with_private_table(base::Vpn page, unsigned level, Ba
 template <Machine M>
 BASE_NOINLINE base::Status PageTable<M>::open_path(base::Vpn page, unsigned level, Batch& batch) {
   Spare spare(system_);
+  return open_path(page, level, batch, spare);
+}
+
+template <Machine M>
+base::Status PageTable<M>::open_path(base::Vpn page, unsigned level, Batch& batch, Spare& spare) {
   while (true) {
     const Place place = descend(page, level);
     if (place.level == level ||

@@ -77,7 +77,7 @@ base::Status PageTable<M>::split(base::Vpn page, Batch& batch) {
   Spare spare(system_);
   const Found found = lookup(page);
   if (found.entry.kind != EntryKind::leaf || found.level == 1) return {};
-  BASE_TRY(open_path(page, found.level, batch));
+  BASE_TRY(open_path(page, found.level, batch, spare));
   const Place place = descend(page, found.level);
   if (place.level != found.level ||
       kind(load(place.table, page, place.level), place.level) != EntryKind::leaf) {
