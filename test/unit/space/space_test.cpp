@@ -126,6 +126,32 @@ TEMPLATE_TEST_CASE("a page written by the last of its sharers is reused, not cop
   CHECK(parent.space.statistics().faults.copied == 0);
 }
 
+TEMPLATE_TEST_CASE("tables that a clone shares and that a write makes private are counted", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> parent(world);
+  const uint64_t far = 1ULL << 30;  // below another entry of the root
+  REQUIRE(parent.map(0x3000, 4).ok());
+  REQUIRE(parent.map(far, 4).ok());
+  REQUIRE(parent.write(0x3000, 1));
+  REQUIRE(parent.write(far, 1));
+  CHECK(parent.space.statistics().faults.tables_shared == 0);
+  Process<TestType> child(world);
+  REQUIRE(parent.space.clone_into(child.space).ok());
+  CHECK(parent.space.statistics().faults.tables_shared == 2);
+  CHECK(child.space.statistics().faults.tables_shared == 0);
+  // Three tables lead to the page; copying the upper two shares what is below them.
+  REQUIRE(child.write(0x3000, 2));
+  CHECK(child.space.statistics().faults.tables_shared == 2);
+  CHECK(child.space.statistics().faults.tables_made_private == 3);
+  REQUIRE(child.write(0x3001, 2));
+  CHECK(child.space.statistics().faults.tables_made_private == 3);
+  // The parent's are nobody else's any more: nothing is copied.
+  REQUIRE(parent.write(0x3000, 3));
+  CHECK(parent.space.statistics().faults.tables_made_private == 0);
+  CHECK(parent.space.statistics().faults.tables_shared == 2);
+}
+
 TEMPLATE_TEST_CASE("a clone inherits as each mapping says", "", x86_64::Format, aarch64::Format) {
   World<TestType> world;
   Process<TestType> parent(world);

@@ -266,7 +266,7 @@ struct FaultCounters {
   uint64_t huge = 0;      // faults served with a large page
   uint64_t spurious = 0;  // nothing was to be done: another CPU was faster
   uint64_t refused = 0;
-  uint64_t tables_shared = 0;        // page tables shared by clones
+  uint64_t tables_shared = 0;        // page tables of the space that got one more parent
   uint64_t tables_made_private = 0;  // page tables copied on the first change below them
 };
 

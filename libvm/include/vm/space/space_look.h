@@ -81,6 +81,9 @@ SpaceStatistics AddressSpace<M>::statistics() {
     result.resident = table_.resident(user_pages());
   }
   counters_.fill(result.faults);
+  const TableCounters tables = table_.counters();
+  result.faults.tables_shared = tables.shared;
+  result.faults.tables_made_private = tables.made_private;
   return result;
 }
 

@@ -75,6 +75,13 @@ enum class RangeContent : uint8_t {
   entries,  // leaves or software entries, or too much to look through, or not known
 };
 
+// What became of tables below closed entries. Counts since the tree was made; exact when nothing
+// runs.
+struct TableCounters {
+  uint64_t shared = 0;        // a table got one more parent: by clone(), or with the one above it
+  uint64_t made_private = 0;  // a table with other parents was copied
+};
+
 template <Machine M>
 class PageTable {
  public:
@@ -188,6 +195,11 @@ class PageTable {
   [[nodiscard]] RangeContent content(base::VpnRange range);
   // 4 KiB pages present in the range.
   [[nodiscard]] base::PageCount resident(base::VpnRange range);
+
+  [[nodiscard]] TableCounters counters() const {
+    return {shared_.template load<base::Order::relaxed>(),
+            made_private_.template load<base::Order::relaxed>()};
+  }
 
   // Panics on a broken invariant. Nothing else runs in this space meanwhile.
   void check();
@@ -308,6 +320,8 @@ class PageTable {
   TlbContext context_;
   base::Pfn root_;
   bool created_ = false;
+  base::Atomic<uint64_t> shared_{0};
+  base::Atomic<uint64_t> made_private_{0};
 };
 
 }  // namespace vm

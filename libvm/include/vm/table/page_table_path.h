@@ -141,6 +141,7 @@ base::Status PageTable<M>::open(Place place, base::Vpn page, Batch& batch, Spare
       return {};
     }
     BASE_TRY(copy_table(child, spare.frame(), place.level - 1));
+    made_private_.template fetch_add<base::Order::relaxed>(1);
     // No CPU may walk through the old table once entries of the new one change, so everybody
     // forgets the path now, under the lock. Leaves remembered stay right: the same frames, without
     // the write right.
@@ -210,7 +211,11 @@ base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
       FrameRecord* page = system_.counted(frame(word, level));
       return page == nullptr ? base::Status() : page->add_references();
     }
-    case EntryKind::table: return record(frame(word, level)).add_references();
+    case EntryKind::table: {
+      BASE_TRY(record(frame(word, level)).add_references());
+      shared_.template fetch_add<base::Order::relaxed>(1);
+      return {};
+    }
     case EntryKind::software:
       if (system_.hooks().software_copied == nullptr) return {};
       return system_.hooks().software_copied(system_.hooks().context, decode(word, level).payload);
@@ -231,7 +236,10 @@ BASE_COLD void PageTable<M>::uncount_copies(const uint64_t* words, unsigned coun
           (void)page->drop_references();
         }
         break;
-      case EntryKind::table: (void)record(frame(word, level)).drop_references(); break;
+      case EntryKind::table:
+        (void)record(frame(word, level)).drop_references();
+        shared_.template fetch_sub<base::Order::relaxed>(1);
+        break;
       case EntryKind::software:
         if (system_.hooks().software_dropped != nullptr) {
           system_.hooks().software_dropped(system_.hooks().context, decode(word, level).payload);
