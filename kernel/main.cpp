@@ -21,15 +21,16 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/user_access.h"
-#include "kernel/process/program.h"
-#include "kernel/process/prompt.h"
+#include "kernel/process/init.h"
+#include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/process/thread.h"
+#include "kernel/process/timer.h"
 #include "kernel/seam/traps.h"
 
 namespace kernel {
 
 namespace {
-
-constexpr uint64_t tick_ns = 10'000'000;
 
 // The boot CPU's blocks.
 cpu::PerCpu boot_cpu;
@@ -89,7 +90,7 @@ void start_devices() {
   flush_log();
   require(cpu::init_timer(platform()));
   init_console();
-  cpu::start_tick(tick_ns);
+  arm_next_timer(time_slice_ns);
   LOG_INFO("time: counter at %lu kHz", cpu::counter_hz() / 1000);
 }
 
@@ -108,9 +109,8 @@ void mark_console() {
   }
 }
 
-// The first kernel thread, on a guarded stack, with every service up.
+// Process 1's thread, on a guarded stack, with every service up.
 void main_thread(void*) {
-  cpu::unmask_interrupts();
   prove_protections();
   mount_files();
   run_panic_test(options().panic_test);
@@ -119,22 +119,23 @@ void main_thread(void*) {
   }
   mark_console();
   if (options().has_run) {
-    static char line[max_run_line];
-    const size_t size = Text(options().run).copy(line, sizeof(line));
-    exit_machine(run_line({line, size}));
+    const Text line(options().run);
+    run_first_program(&line);
   }
-  prompt_loop();
+  run_first_program(nullptr);
 }
 
 [[noreturn]] void enter_main_thread() {
-  auto stack = KernelStack::create();
-  if (!stack) {
-    panic("no memory for the first kernel stack");
+  create_first_processes();
+  auto thread = Thread::create_kernel(init_process(), main_thread, nullptr);
+  if (!thread) {
+    panic("no memory for the first thread");
   }
-  const cpu::Context next = cpu::make_context(stack.value().top(), main_thread, nullptr);
-  cpu::Context abandoned{};  // with this frame, which keeps the stack from being destroyed
-  cpu::cpu_switch_context(&abandoned, &next);
-  __builtin_unreachable();
+  {
+    const base::Guard guard(process_lock);
+    add_thread(*thread.value(), init_process().id()).expect("the first thread");
+  }
+  start_scheduler(base::move(thread.value()));
 }
 
 }  // namespace

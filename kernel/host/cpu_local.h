@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "cpu/context.h"
 #include "cpu/per_cpu.h"
 #include "cpu/trap_frame.h"
 
@@ -19,12 +18,18 @@ enum class ObservedTrap : uint8_t { step, page_fault, timer, nmi };
 using TrapObserver = bool (*)(cpu::TrapFrame& frame, ObservedTrap trap);
 
 struct CpuLocal {
-  // The user thread on this CPU, nullptr while none runs.
+  // What runs on this CPU; nullptr before the scheduler has started.
   Thread* thread = nullptr;
+  // What runs when nothing else does.
+  Thread* idle = nullptr;
+  // Of a switch: who ran before, until the next one has arrived on its stack.
+  Thread* left_behind = nullptr;
+  // The running thread's time is up, or an idle CPU has something to do.
+  bool switch_wanted = false;
+  // Up to when this CPU's time has been charged to threads, nanoseconds.
+  uint64_t charged_until = 0;
   // The memory that user addresses mean on this CPU, nullptr: none.
   UserSpace* space = nullptr;
-  // Where the CPU goes when the thread leaves: the kernel thread that started it.
-  cpu::Context kernel_context{};
   // The pc at which cpu_probe_execute() is about to fault; 0: no fault is expected.
   uint64_t expected_fetch_fault = 0;
   uint64_t ticks = 0;

@@ -8,6 +8,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/leaf.h"
+#include "kernel/seam/memory.h"
 
 namespace kernel {
 
@@ -31,16 +32,38 @@ uint64_t UserSpace::end() {
   return cpu::user_end(4);
 }
 
-base::Result<Owned<UserSpace>> UserSpace::create() {
+base::Result<Ref<UserSpace>> UserSpace::create() {
   BASE_TRY_ASSIGN(const base::Pfn root, allocate_zeroed_frame());
   const PageTree kernel = kernel_tree();
   cpu::prepare_user_root(static_cast<uint64_t*>(frame_window(root)),
                          static_cast<const uint64_t*>(frame_window(kernel.root())));
-  auto space = make_owned<UserSpace>(root, kernel.levels());
+  auto space = make_ref<UserSpace>(root, kernel.levels());
   if (!space) {
     free_frames(root, 0);
   }
   return space;
+}
+
+base::Result<Ref<UserSpace>> UserSpace::clone() const {
+  BASE_TRY_ASSIGN(Ref<UserSpace> copy, create());
+  for (const Region* region = regions_.front(); region != nullptr;
+       region = regions_.next(*region)) {
+    Request request{UserAddr::of(region->pages.first()), base::Bytes(region->pages.count().raw() << base::page_shift), region->access};
+    request.placement = Placement::fixed;
+    request.contents = region->contents;
+    request.name = region->name;
+    BASE_TRY(copy->map(request));
+    for (Vpn page = region->pages.first(); page < region->pages.end(); page = page + PageCount(1)) {
+      const uint64_t address = UserAddr::of(page).raw();
+      if (tree_.find_leaf(address) == nullptr || !cpu::is_present(*tree_.find_leaf(address))) {
+        continue;
+      }
+      const auto* bytes = static_cast<const uint8_t*>(
+          direct_map(cpu::entry_address(*tree_.find_leaf(address), 1)));
+      BASE_TRY(copy->write_initial(UserAddr(address), {bytes, base::page_size}));
+    }
+  }
+  return copy;
 }
 
 UserSpace::~UserSpace() {

@@ -16,6 +16,7 @@
 #include "base/page_range.h"
 #include "base/result.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/ref.h"
 #include "kernel/memory/page_table.h"
 
 namespace kernel {
@@ -39,17 +40,17 @@ enum class FaultOutcome : uint8_t { resolved, unmapped, access, out_of_memory };
 
 enum class Placement : uint8_t { fixed, fixed_no_replace, anywhere };
 
-class UserSpace {
+class UserSpace : public RefCounted<UserSpace> {
  public:
   // User addresses are [minimum, end()).
   static constexpr uint64_t minimum = 0x10000;
   static constexpr uint64_t stack_size = 8u << 20;
   [[nodiscard]] static uint64_t end();
 
-  [[nodiscard]] static base::Result<Owned<UserSpace>> create();
+  [[nodiscard]] static base::Result<Ref<UserSpace>> create();
+  // The same mappings with contents of their own. Error::out_of_memory.
+  [[nodiscard]] base::Result<Ref<UserSpace>> clone() const;
   explicit UserSpace(base::Pfn root, unsigned levels) : tree_(root, levels) {}
-  UserSpace(const UserSpace&) = delete;
-  UserSpace& operator=(const UserSpace&) = delete;
   // Frees every page and table. The space must not be active.
   ~UserSpace();
 

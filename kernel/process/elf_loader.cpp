@@ -13,6 +13,7 @@ namespace {
 using File = std::span<const uint8_t>;
 
 constexpr unsigned max_segments = 32;
+constexpr const char* no_memory = "too large for the memory left";
 
 LoadedProgram refuse(const char* why) {
   LoadedProgram result;
@@ -88,7 +89,7 @@ const char* map_segment(UserSpace& space, File file, const elf::ProgramHeader& s
   }
   switch (mapped.error()) {
     case base::Error::already_mapped: return "segments that overlap";
-    case base::Error::out_of_memory: return "too large for the memory left";
+    case base::Error::out_of_memory: return no_memory;
     default: return "a segment where none may be";
   }
 }
@@ -113,7 +114,9 @@ LoadedProgram load_elf(UserSpace& space, File file, uint64_t bias) {
       continue;
     }
     if (const char* problem = map_segment(space, file, segment, offset)) {
-      return refuse(problem);
+      result = refuse(problem);
+      result.out_of_memory = problem == no_memory;
+      return result;
     }
     result.end =
         base::max(result.end,

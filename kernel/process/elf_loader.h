@@ -18,6 +18,7 @@ struct LoadedProgram {
   uint64_t header_count = 0;
   uint64_t end = 0;               // one past the highest segment, page aligned
   const char* problem = nullptr;  // why not; the space may hold some segments
+  bool out_of_memory = false;     // that is why
 };
 
 // `bias`: where an ET_DYN file goes; page aligned.

@@ -3,7 +3,6 @@
 #include "base/bits.h"
 #include "cpu/features.h"
 #include "kernel/host/random.h"
-#include "kernel/process/program.h"
 
 namespace kernel {
 
@@ -30,10 +29,9 @@ enum class Aux : uint64_t {
   file_name = 31,
 };
 
-constexpr Text environment[] = {"PATH=/bin", "HOME=/", "TERM=linux"};
-constexpr size_t environment_count = sizeof(environment) / sizeof(environment[0]);
-constexpr uint64_t max_strings = 128u << 10;
+constexpr uint64_t max_bytes = UserSpace::stack_size / 4;
 constexpr uint64_t program_header_bytes = 56;
+constexpr size_t max_auxiliary_words = 2 * 20;
 
 // Puts things at descending addresses.
 class StackWriter {
@@ -48,6 +46,9 @@ class StackWriter {
   // With a NUL (the stack is fresh: zero).
   [[nodiscard]] base::Result<uint64_t> push_string(Text text) {
     at_ -= 1;
+    return push_text(text);
+  }
+  [[nodiscard]] base::Result<uint64_t> push_text(Text text) {
     return push_bytes({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
   }
   void align_down_to(uint64_t alignment) { at_ = base::align_down(at_, alignment); }
@@ -57,20 +58,41 @@ class StackWriter {
   uint64_t at_;
 };
 
-// The words of the vector, in ascending order.
+// The words at the stack pointer, in ascending order.
 class Vector {
  public:
+  static base::Result<Vector> create(size_t strings) {
+    Vector vector;
+    const size_t words = 1 + strings + 2 + max_auxiliary_words;
+    BASE_TRY_ASSIGN(void* block, heap_allocate(words * sizeof(uint64_t)));
+    vector.words_ = static_cast<uint64_t*>(block);
+    return vector;
+  }
+  Vector(Vector&& other) noexcept
+      : words_(base::exchange(other.words_, nullptr)), count_(other.count_) {}
+  ~Vector() { heap_free(words_); }
+
   void add(uint64_t word) { words_[count_++] = word; }
   void add(Aux key, uint64_t value) {
     add(uint64_t(key));
     add(value);
+  }
+  // Pointers to the strings, which are in memory from `address` on, and the zero at their end.
+  void add_strings(const StringList& list, uint64_t address) {
+    size_t offset = 0;
+    for (size_t i = 0; i < list.count(); ++i) {
+      add(address + offset);
+      offset += list.at(offset).size() + 1;
+    }
+    add(0);
   }
   [[nodiscard]] std::span<const uint8_t> bytes() const {
     return {reinterpret_cast<const uint8_t*>(words_), count_ * sizeof(uint64_t)};
   }
 
  private:
-  uint64_t words_[1 + max_words + 1 + environment_count + 1 + 2 * 20];
+  Vector() = default;
+  uint64_t* words_ = nullptr;
   size_t count_ = 0;
 };
 
@@ -97,16 +119,16 @@ void add_auxiliary(Vector& vector, const LoadedProgram& program, uint64_t random
 
 }  // namespace
 
-base::Result<base::UserAddr> build_initial_stack(UserSpace& space, std::span<const Text> words,
-                                                 const LoadedProgram& program) {
+base::Result<InitialStack> build_initial_stack(UserSpace& space, const StringList& arguments,
+                                               const StringList& environment, Text path,
+                                               const LoadedProgram& program) {
   const uint64_t top = UserSpace::end();
-  uint64_t string_bytes = 0;
-  for (const Text word : words) {
-    string_bytes += word.size() + 1;
-  }
-  if (words.size() > max_words || string_bytes > max_strings) {
+  const size_t strings = arguments.count() + environment.count();
+  const uint64_t string_bytes = arguments.bytes().size() + environment.bytes().size();
+  if (string_bytes + path.size() + strings * sizeof(uint64_t) > max_bytes) {
     return base::Error::limit_exceeded;
   }
+  BASE_TRY_ASSIGN(Vector vector, Vector::create(strings));
   UserSpace::Request request{base::UserAddr(top - UserSpace::stack_size),
                              base::Bytes(UserSpace::stack_size),
                              base::Right::read | base::Right::write};
@@ -115,24 +137,19 @@ base::Result<base::UserAddr> build_initial_stack(UserSpace& space, std::span<con
   BASE_TRY(space.map(request));
 
   StackWriter stack(space, top);
+  InitialStack result;
+  BASE_TRY_ASSIGN(const uint64_t file_name, stack.push_string(path));
+  BASE_TRY_ASSIGN(result.words.environment, stack.push_text(environment.bytes()));
+  result.words.environment_end = result.words.environment + environment.bytes().size();
+  BASE_TRY_ASSIGN(result.words.arguments, stack.push_text(arguments.bytes()));
+  result.words.arguments_end = result.words.arguments + arguments.bytes().size();
   uint8_t seed[16];
   random_bytes(seed);
   BASE_TRY_ASSIGN(const uint64_t random, stack.push_bytes(seed));
   BASE_TRY_ASSIGN(const uint64_t platform, stack.push_string(cpu::machine_name));
-  Vector vector;
-  vector.add(words.size());
-  uint64_t file_name = 0;
-  for (const Text word : words) {
-    BASE_TRY_ASSIGN(const uint64_t at, stack.push_string(word));
-    file_name = file_name == 0 ? at : file_name;
-    vector.add(at);
-  }
-  vector.add(0);
-  for (const Text variable : environment) {
-    BASE_TRY_ASSIGN(const uint64_t at, stack.push_string(variable));
-    vector.add(at);
-  }
-  vector.add(0);
+  vector.add(arguments.count());
+  vector.add_strings(arguments, result.words.arguments);
+  vector.add_strings(environment, result.words.environment);
   add_auxiliary(vector, program, random, platform, file_name);
   stack.align_down_to(16);
   constexpr uint8_t padding[8] = {};
@@ -140,7 +157,8 @@ base::Result<base::UserAddr> build_initial_stack(UserSpace& space, std::span<con
     BASE_TRY(stack.push_bytes(padding));
   }
   BASE_TRY_ASSIGN(const uint64_t pointer, stack.push_bytes(vector.bytes()));
-  return base::UserAddr(pointer);
+  result.pointer = base::UserAddr(pointer);
+  return result;
 }
 
 }  // namespace kernel

@@ -2,17 +2,25 @@
 // argument count, argument and environment pointers, the auxiliary vector, and the strings.
 #pragma once
 
-#include <span>
-
 #include "kernel/host/text.h"
 #include "kernel/process/elf_loader.h"
+#include "kernel/process/process.h"
+#include "kernel/process/string_list.h"
 
 namespace kernel {
 
-// Maps the stack and fills it. Returns the initial stack pointer, 16-byte aligned.
-// Error::limit_exceeded: the words need more than 128 KiB; out_of_memory, fault: no frame.
-[[nodiscard]] base::Result<base::UserAddr> build_initial_stack(UserSpace& space,
-                                                               std::span<const Text> words,
-                                                               const LoadedProgram& program);
+struct InitialStack {
+  base::UserAddr pointer;  // 16-byte aligned
+  Process::Words words;
+};
+
+// Maps the stack and fills it. `path`: the program as it was named (AT_EXECFN).
+// Error::limit_exceeded: the strings and pointers need more than a quarter of the stack;
+// out_of_memory, fault: no frame.
+[[nodiscard]] base::Result<InitialStack> build_initial_stack(UserSpace& space,
+                                                             const StringList& arguments,
+                                                             const StringList& environment,
+                                                             Text path,
+                                                             const LoadedProgram& program);
 
 }  // namespace kernel

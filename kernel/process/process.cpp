@@ -1,20 +1,45 @@
 #include "kernel/process/process.h"
 
+#include <cstring>
+
+#include "cpu/timer.h"
+
 namespace kernel {
 
-namespace {
-uint32_t next_id = 1;
+Process::~Process() {
+  BASE_CHECK(!space_, "a process dies with its memory");
 }
 
-base::Result<Owned<Process>> Process::create(Text name) {
-  BASE_TRY_ASSIGN(auto space, UserSpace::create());
-  return make_owned<Process>(name, base::move(space));
+void Process::set_name(Text path) {
+  const size_t slash = path.rfind('/');
+  path.remove_prefix(slash == Text::npos ? 0 : slash + 1);
+  char fresh[max_name] = {};
+  path.copy(fresh, max_name - 1);
+  memcpy(name_, fresh, sizeof(name_));
+  start_ns_ = start_ns_ == 0 ? cpu::monotonic_ns() : start_ns_;
 }
 
-Process::Process(Text name, Owned<UserSpace> space) : id_(next_id++), space_(base::move(space)) {
-  const size_t slash = name.rfind('/');
-  name.remove_prefix(slash == Text::npos ? 0 : slash + 1);
-  name.copy(name_, max_name - 1);
+Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
+  const base::Guard guard(process_lock);
+  return base::exchange(space_, base::move(space));
+}
+
+void Process::inherit(const Process& maker) {
+  files_ = maker.files_;
+  break_start_ = maker.break_start_;
+  break_end_ = maker.break_end_;
+  signal_mask_ = maker.signal_mask_;
+  file_mask_ = maker.file_mask_;
+  words_ = maker.words_;
+}
+
+void Process::close_files_on_execute() {
+  for (uint64_t number = 0; number < SimpleFileTable::capacity; ++number) {
+    const SimpleFile* file = files_.find(number);
+    if (file != nullptr && file->close_on_exec) {
+      files_.replace(number, {});
+    }
+  }
 }
 
 bool Process::first_time_unknown(uint64_t number) {
@@ -28,8 +53,14 @@ bool Process::first_time_unknown(uint64_t number) {
   return first;
 }
 
-void Process::record_exit(ExitCause cause, uint8_t value) {
-  status_ = cause == ExitCause::exited ? value : uint8_t(128 + value);
+CpuTimes Process::times() const {
+  CpuTimes sum = ended_threads;
+  for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) {
+    const CpuTimes times = thread->times();
+    sum.user += times.user;
+    sum.system += times.system;
+  }
+  return sum;
 }
 
 }  // namespace kernel

@@ -1,29 +1,92 @@
-// process.h: a running program and everything that is its: memory, files, identity, exit status.
+// process.h: a group of threads and what they share: memory, files, identity, how they ended.
+//
+// The tree of processes, their groups and sessions, thread lists and states are guarded by
+// process_lock (process_table.h). Lives by reference: the table holds one until the process has
+// been waited for, each thread one.
+//
+// Memory, files and paths are handles that only the process's own threads change (execve with one
+// thread left, exit by the last); others who look at them share the handle under process_lock.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include "base/bits.h"
+#include "base/list.h"
 #include "kernel/fd/simple_files.h"
 #include "kernel/host/text.h"
+#include "kernel/memory/ref.h"
 #include "kernel/memory/user_space.h"
+#include "kernel/process/process_table.h"
 #include "kernel/process/thread.h"
+#include "kernel/process/wait_queue.h"
 
 namespace kernel {
 
-class Process {
+inline constexpr uint32_t default_exit_signal = 17;  // SIGCHLD
+
+enum class ProcessState : uint8_t {
+  running,
+  zombie,  // every thread has ended; its parent has not asked yet
+  reaped,  // gone from the tree
+};
+
+// How a process ended or changed, as wait4 tells it.
+class WaitStatus {
  public:
-  static constexpr size_t max_name = 32;
+  constexpr WaitStatus() = default;
+  [[nodiscard]] static constexpr WaitStatus exited(uint8_t code) {
+    return WaitStatus(uint32_t(code) << 8);
+  }
+  [[nodiscard]] static constexpr WaitStatus killed(unsigned signal, bool dumped = false) {
+    return WaitStatus((signal & 0x7f) | (dumped ? 0x80 : 0));
+  }
+  [[nodiscard]] static constexpr WaitStatus stopped(unsigned signal) {
+    return WaitStatus(0x7f | signal << 8);
+  }
+  [[nodiscard]] static constexpr WaitStatus continued() { return WaitStatus(0xffff); }
 
-  [[nodiscard]] static base::Result<Owned<Process>> create(Text name);
-  Process(Text name, Owned<UserSpace> space);
+  [[nodiscard]] constexpr uint32_t raw() const { return raw_; }
+  [[nodiscard]] constexpr bool was_killed() const { return (raw_ & 0x7f) != 0; }
+  [[nodiscard]] constexpr unsigned signal() const { return raw_ & 0x7f; }
+  [[nodiscard]] constexpr bool dumped() const { return (raw_ & 0x80) != 0; }
+  [[nodiscard]] constexpr uint8_t code() const { return uint8_t(raw_ >> 8); }
+  // As a shell reports it: the exit status, or 128 + signal.
+  [[nodiscard]] constexpr uint8_t shell_status() const {
+    return was_killed() ? uint8_t(128 + signal()) : code();
+  }
 
+ private:
+  explicit constexpr WaitStatus(uint32_t raw) : raw_(raw) {}
+  uint32_t raw_ = 0;
+};
+
+class Process : public RefCounted<Process> {
+ public:
+  static constexpr size_t max_name = 16;  // with its NUL, as Linux's comm
+
+  // A child of `parent` without threads, not yet in the table.
+  explicit Process(Text name) { set_name(name); }
+  ~Process();
+
+  // ---- Identity: process_lock, or the process's own
   [[nodiscard]] uint32_t id() const { return id_; }
   [[nodiscard]] const char* name() const { return name_; }
-  [[nodiscard]] UserSpace& space() { return *space_; }
-  [[nodiscard]] const UserSpace& space() const { return *space_; }
+  // The last part of a path, cut to what fits.
+  void set_name(Text path);
+
+  // ---- Memory and files
+  [[nodiscard]] UserSpace& space() const { return *space_; }
+  // nullptr for kernel processes, and when it has ended.
+  [[nodiscard]] UserSpace* space_or_null() const { return space_.get(); }
+  [[nodiscard]] const Ref<UserSpace>& space_ref() const { return space_; }
+  // Does not change what the CPU runs.
+  Ref<UserSpace> exchange_space(Ref<UserSpace> space);
   [[nodiscard]] SimpleFileTable& files() { return files_; }
+  // A copy of `maker` in all that is not memory, identity or state.
+  void inherit(const Process& maker);
+  void close_files_on_execute();
+  void give_up_files() { files_ = SimpleFileTable(); }
 
   // The data segment's end (brk): where it starts and where it is now.
   [[nodiscard]] uint64_t break_start() const { return break_start_; }
@@ -31,29 +94,77 @@ class Process {
   void set_break_start(uint64_t address) { break_start_ = break_end_ = address; }
   void set_break_end(uint64_t address) { break_end_ = address; }
 
-  // Blocked signals and the file creation mask: kept for the program, which asks for them back.
+  // Blocked signals: kept for the program, which asks for them back.
   [[nodiscard]] uint64_t signal_mask() const { return signal_mask_; }
   void set_signal_mask(uint64_t mask) { signal_mask_ = mask; }
+  [[nodiscard]] uint32_t file_mask() const { return file_mask_; }
   uint32_t exchange_file_mask(uint32_t mask) { return base::exchange(file_mask_, mask); }
+
+  // Where the program's words are in its memory (/proc/PID/cmdline, environ).
+  struct Words {
+    uint64_t arguments = 0, arguments_end = 0;
+    uint64_t environment = 0, environment_end = 0;
+  };
+  [[nodiscard]] const Words& words() const { return words_; }
+  void set_words(const Words& words) { words_ = words; }
 
   // True the first time for each system call number below 1024: unknown calls are logged once.
   [[nodiscard]] bool first_time_unknown(uint64_t number);
 
-  void record_exit(ExitCause cause, uint8_t value);
-  // As a shell reports it: the status, or 128 + signal.
-  [[nodiscard]] uint8_t status() const { return status_; }
+  // Processor time of its threads, ended ones included; of its children that were waited for.
+  [[nodiscard]] CpuTimes times() const BASE_REQUIRES(process_lock);
+  [[nodiscard]] uint64_t start_ns() const { return start_ns_; }
+
+  // A child changed state: its parent waits here.
+  WaitQueue child_events;
+  // Of vfork: the child has let go of the memory that it borrows.
+  WaitQueue vfork_done;
+
+  // ---- process_lock
+  Process* parent BASE_GUARDED_BY(process_lock) = nullptr;
+  uint32_t group BASE_GUARDED_BY(process_lock) = 0;
+  uint32_t session BASE_GUARDED_BY(process_lock) = 0;
+  ProcessState state BASE_GUARDED_BY(process_lock) = ProcessState::running;
+  WaitStatus status BASE_GUARDED_BY(process_lock);
+  // An exit or an execve is under way: threads other than the one that does it must end.
+  Thread* sole_survivor BASE_GUARDED_BY(process_lock) = nullptr;
+  bool is_exiting BASE_GUARDED_BY(process_lock) = false;
+  // Becomes the first of a session and group of its own when it enters the table.
+  bool leads_session BASE_GUARDED_BY(process_lock) = false;
+  bool has_executed BASE_GUARDED_BY(process_lock) = false;  // since it was forked
+  bool vfork_pending BASE_GUARDED_BY(process_lock) = false;
+  // What the parent hears when it ends (SIGCHLD, or as clone said); 0: nothing.
+  uint32_t exit_signal BASE_GUARDED_BY(process_lock) = default_exit_signal;
+  // Job control: a stop or a continuation that wait4 has not reported.
+  uint32_t stop_signal BASE_GUARDED_BY(process_lock) = 0;
+  bool stop_unreported BASE_GUARDED_BY(process_lock) = false;
+  bool continue_unreported BASE_GUARDED_BY(process_lock) = false;
+  CpuTimes ended_threads BASE_GUARDED_BY(process_lock);
+  CpuTimes waited_children BASE_GUARDED_BY(process_lock);
+
+  base::List<Thread, &Thread::process_node> threads BASE_GUARDED_BY(process_lock);
+  uint32_t thread_count BASE_GUARDED_BY(process_lock) = 0;
+  // Threads leave one by one; execve waits here to be the last.
+  WaitQueue thread_events;
+
+  base::ListNode sibling_node;
+  base::List<Process, &Process::sibling_node> children BASE_GUARDED_BY(process_lock);
+  base::ListNode table_node;
 
  private:
-  uint32_t id_;
+  friend class ProcessTable;
+
+  uint32_t id_ = 0;
   char name_[max_name]{};
-  Owned<UserSpace> space_;
+  Ref<UserSpace> space_;
   SimpleFileTable files_;
   uint64_t break_start_ = 0;
   uint64_t break_end_ = 0;
   uint64_t signal_mask_ = 0;
   uint32_t file_mask_ = 022;
+  Words words_;
+  uint64_t start_ns_ = 0;
   uint64_t unknown_calls_[16]{};
-  uint8_t status_ = 0;
 };
 
 }  // namespace kernel

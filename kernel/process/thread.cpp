@@ -1,45 +1,120 @@
 #include "kernel/process/thread.h"
 
+#include <cstring>
+
+#include "base/bits.h"
 #include "cpu/cpu.h"
 #include "cpu/per_cpu.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/process/process.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/syscall/user_copy.h"
+#include "kernel/trap/return.h"
 
 namespace kernel {
 
-base::Result<Owned<Thread>> Thread::create(Process& process, const cpu::TrapFrame& start) {
+namespace {
+constexpr uint64_t state_alignment = 64;
+}
+
+void scheduler_arrive();
+
+base::Result<Ref<Thread>> Thread::create_user(Process& process, const cpu::TrapFrame& start) {
   BASE_TRY_ASSIGN(KernelStack stack, KernelStack::create());
-  return make_owned<Thread>(process, base::move(stack), start);
-}
-
-Thread::Thread(Process& process, KernelStack stack, const cpu::TrapFrame& start)
-    : process_(process), stack_(base::move(stack)), start_(start) {}
-
-void Thread::run() {
+  BASE_TRY_ASSIGN(void* storage, heap_allocate(cpu::user_state_size() + state_alignment));
+  auto made = make_ref<Thread>(process, base::move(stack), static_cast<uint8_t*>(storage));
+  if (!made) {
+    heap_free(storage);
+    return made.error();
+  }
+  Thread& thread = *made.value();
+  thread.start_ = start;
+  memset(thread.user_state_, 0, cpu::user_state_size());  // what is never saved must read as zero
   const cpu::InterruptGuard guard;
-  CpuLocal& local = cpu_local();
-  BASE_CHECK(local.thread == nullptr, "a thread is already running");
-  context_ = cpu::make_context(stack_.top(), enter, this);
-  local.thread = this;
-  process_.space().activate();
-  cpu::reset_user_state();
-  cpu::set_kernel_stack(stack_.top());
-  cpu_switch_context(&local.kernel_context, &context_);
-  local.thread = nullptr;
-  UserSpace::deactivate();
+  Thread* maker = cpu_local().thread;
+  if (maker != nullptr && maker->is_user()) {
+    cpu::save_user_state(thread.user_state_);
+    thread.tls_ = cpu::user_tls();
+  } else {
+    cpu::reset_user_state();
+    cpu::save_user_state(thread.user_state_);
+  }
+  thread.context_ = cpu::make_context(thread.stack_.top(), enter_user, &thread);
+  return base::move(made.value());
 }
 
-void Thread::enter(void* self) {
-  cpu_enter_user(&static_cast<Thread*>(self)->start_);
-}
+namespace {
 
-void leave_thread(ExitCause cause, uint8_t value) {
-  (void)cpu::mask_interrupts();
-  CpuLocal& local = cpu_local();
-  local.thread->process().record_exit(cause, value);
-  cpu::Context abandoned;
-  cpu_switch_context(&abandoned, &local.kernel_context);
+struct KernelStart {
+  cpu::ThreadEntry entry;
+  void* argument;
+};
+
+// The description lies at the top of the new thread's stack.
+void enter_kernel(void* description) {
+  scheduler_arrive();
+  const KernelStart start = *static_cast<const KernelStart*>(description);
+  cpu::unmask_interrupts();
+  start.entry(start.argument);
   __builtin_unreachable();
+}
+
+}  // namespace
+
+base::Result<Ref<Thread>> Thread::create_kernel(Process& process, cpu::ThreadEntry entry,
+                                                void* argument) {
+  BASE_TRY_ASSIGN(KernelStack stack, KernelStack::create());
+  BASE_TRY_ASSIGN(auto made, make_ref<Thread>(process, base::move(stack), nullptr));
+  auto* start = reinterpret_cast<KernelStart*>(made->stack_.top() - sizeof(KernelStart));
+  *start = {entry, argument};
+  made->context_ = cpu::make_context(made->stack_.top() - sizeof(KernelStart), enter_kernel, start);
+  return base::move(made);
+}
+
+Thread::Thread(Process& process) : process_(Ref<Process>::share(process)) {}
+
+Thread::Thread(Process& process, KernelStack stack, uint8_t* user_state)
+    : process_(Ref<Process>::share(process)),
+      stack_(base::move(stack)),
+      user_storage_(user_state),
+      user_state_(user_state == nullptr
+                      ? nullptr
+                      : reinterpret_cast<uint8_t*>(base::align_up(
+                            reinterpret_cast<uint64_t>(user_state), state_alignment))) {}
+
+Thread::~Thread() {
+  heap_free(user_storage_);
+}
+
+void Thread::save_user_registers() {
+  cpu::save_user_state(user_state_);
+  tls_ = cpu::user_tls();
+}
+
+void Thread::load_user_registers() const {
+  cpu::load_user_state(user_state_);
+  cpu::set_user_tls(tls_);
+}
+
+void Thread::inherit(const Thread&) {}
+
+void Thread::forget_program() {
+  clear_child_tid = 0;
+  robust_list = 0;
+  const cpu::InterruptGuard guard;
+  cpu::reset_user_state();
+}
+
+void Thread::enter_user(void* self) {
+  scheduler_arrive();
+  Thread& thread = *static_cast<Thread*>(self);
+  if (thread.set_child_tid != 0) {
+    cpu::unmask_interrupts();
+    (void)write_user(base::UserAddr(thread.set_child_tid), thread.id_);
+    (void)cpu::mask_interrupts();
+  }
+  return_to_user(thread.start_);
+  cpu_enter_user(&thread.start_);
 }
 
 }  // namespace kernel

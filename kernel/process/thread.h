@@ -1,39 +1,124 @@
-// thread.h: one flow of control in a process: a kernel stack and where it stands.
+// thread.h: one flow of control: a kernel stack, a place in a process, registers in user mode.
+//
+// Lives by reference: the scheduler holds one from start_thread() until the thread has ended and
+// left its stack. Fields below "the thread's own" belong to the thread itself while it runs and to
+// its maker before; the rest says which lock guards it.
 #pragma once
 
+#include <cstdint>
+
+#include "base/atomic.h"
+#include "base/list.h"
 #include "cpu/context.h"
 #include "cpu/trap_frame.h"
-#include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/memory/ref.h"
 
 namespace kernel {
 
 class Process;
 
-class Thread {
- public:
-  // A thread that will enter user mode with the registers of `start`.
-  [[nodiscard]] static base::Result<Owned<Thread>> create(Process& process,
-                                                          const cpu::TrapFrame& start);
-  Thread(Process& process, KernelStack stack, const cpu::TrapFrame& start);
+enum class ThreadState : uint8_t { fresh, ready, running, waiting, ended };
 
-  [[nodiscard]] Process& process() const { return process_; }
-
-  // Runs the thread on this CPU until it leaves. Interrupts are masked on return as before.
-  void run();
-
- private:
-  static void enter(void* self);
-
-  Process& process_;
-  KernelStack stack_;
-  cpu::TrapFrame start_;
-  cpu::Context context_{};
+// Why a thread should look up before it returns to user mode or goes on waiting.
+enum class Attention : uint32_t {
+  none = 0,
+  kill = 1,    // it has to end
+  signal = 2,  // a signal may be deliverable
+  kill_or_signal = 3,
 };
 
-enum class ExitCause : uint8_t { exited, signal };
+// Processor time, in nanoseconds.
+struct CpuTimes {
+  uint64_t user = 0;
+  uint64_t system = 0;
+};
 
-// Ends the current thread and with it its process; `value` is the exit status or the signal.
-[[noreturn]] void leave_thread(ExitCause cause, uint8_t value);
+// Where a system call started, for restarting it.
+struct CurrentCall {
+  uint64_t number = 0;
+  uint64_t first_argument = 0;
+};
+
+class Thread : public RefCounted<Thread> {
+ public:
+  // A thread of `process` that will enter user mode with the registers of `start` (and, for a copy
+  // of the current thread, its vector state). Not yet in the process's list, not running.
+  [[nodiscard]] static base::Result<Ref<Thread>> create_user(Process& process,
+                                                             const cpu::TrapFrame& start);
+  // A thread that runs entry(argument) in the kernel; entry must not return.
+  [[nodiscard]] static base::Result<Ref<Thread>> create_kernel(Process& process,
+                                                               cpu::ThreadEntry entry,
+                                                               void* argument);
+  // The idle thread of a CPU: on the stack that is running.
+  explicit Thread(Process& process);
+  Thread(Process& process, KernelStack stack, uint8_t* user_state);
+  ~Thread();
+
+  [[nodiscard]] uint32_t id() const { return id_; }
+  void set_id(uint32_t id) { id_ = id; }
+  [[nodiscard]] Process& process() const { return *process_; }
+  [[nodiscard]] bool is_user() const { return user_state_ != nullptr; }
+
+  // ---- Attention: any context
+  void call_attention(Attention why) { attention_.fetch_or<base::Order::release>(uint32_t(why)); }
+  void clear_attention(Attention why) {
+    attention_.fetch_and<base::Order::acquire_release>(~uint32_t(why));
+  }
+  [[nodiscard]] bool has_attention(Attention which) const {
+    return (attention_.load<base::Order::acquire>() & uint32_t(which)) != 0;
+  }
+
+  // ---- The thread's own
+  // Keeps registers that the kernel does not use: before another thread runs, before a copy of the
+  // thread is made. Interrupts masked.
+  void save_user_registers();
+  void load_user_registers() const;
+  void set_start_tls(uint64_t tls) { tls_ = tls; }
+  // The vector state saved last; user_state_size() bytes.
+  [[nodiscard]] uint8_t* user_state() const { return user_state_; }
+  // What a copy of `maker` has of it besides registers.
+  void inherit(const Thread& maker);
+  // What the program that ran until now left (execve): registers included.
+  void forget_program();
+
+  CurrentCall call;
+  // CLONE_CHILD_CLEARTID: zeroed, and a futex there woken, when the thread ends; 0: none.
+  uint64_t clear_child_tid = 0;
+  // CLONE_CHILD_SETTID: where the thread writes its id when it starts; 0: nowhere.
+  uint64_t set_child_tid = 0;
+  uint64_t robust_list = 0;
+
+  // ---- process_lock
+  base::ListNode process_node;
+
+  // ---- The scheduler's
+  [[nodiscard]] CpuTimes times() const {
+    return {user_ns_.load<base::Order::relaxed>(), system_ns_.load<base::Order::relaxed>()};
+  }
+  [[nodiscard]] ThreadState state() const { return state_; }
+  [[nodiscard]] uint64_t context_switches() const { return switches_; }
+
+ private:
+  friend class Scheduler;
+  static void enter_user(void* self);
+
+  uint32_t id_ = 0;
+  Ref<Process> process_;
+  KernelStack stack_;
+  cpu::TrapFrame start_{};
+  uint8_t* user_storage_ = nullptr;  // heap
+  uint8_t* user_state_ = nullptr;    // aligned inside it
+  uint64_t tls_ = 0;
+  base::Atomic<uint32_t> attention_{0};
+
+  cpu::Context context_{};
+  base::ListNode run_node_;
+  ThreadState state_ = ThreadState::fresh;
+  bool on_cpu_ = false;  // its stack and registers are in use
+  uint64_t switches_ = 0;
+  base::Atomic<uint64_t> user_ns_{0};
+  base::Atomic<uint64_t> system_ns_{0};
+};
 
 }  // namespace kernel

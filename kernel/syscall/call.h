@@ -5,11 +5,13 @@
 
 #include "base/address.h"
 #include "base/result.h"
+#include "cpu/trap_frame.h"
 #include "kernel/syscall/errno.h"
 
 namespace kernel {
 
 class Process;
+class Thread;
 
 // A value for the program, or the error number it sees as -errno.
 class CallResult {
@@ -27,7 +29,9 @@ class CallResult {
 };
 
 struct CallArguments {
-  Process& process;
+  Thread& thread;    // the caller
+  Process& process;  // its process
+  cpu::TrapFrame& frame;
   uint64_t value[6];
 
   [[nodiscard]] base::UserAddr address(unsigned index) const {

@@ -2,8 +2,7 @@
 #include "cpu/context.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/user_space.h"
-#include "kernel/process/process.h"
-#include "kernel/process/thread.h"
+#include "kernel/process/exit.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/user_copy.h"
 
@@ -32,24 +31,10 @@ CallResult send_signal(const CallArguments& arguments, uint64_t target, uint64_t
   }
   LOG_INFO("%s[%u]: killed by its own signal %lu", arguments.process.name(), arguments.process.id(),
            signal);
-  leave_thread(ExitCause::signal, uint8_t(signal));
+  exit_process(WaitStatus::killed(unsigned(signal)));
 }
 
 }  // namespace
-
-CallResult exit(const CallArguments& arguments) {
-  leave_thread(ExitCause::exited, uint8_t(arguments.value[0]));
-}
-
-CallResult getpid(const CallArguments& arguments) {
-  return uint64_t(arguments.process.id());
-}
-CallResult getppid(const CallArguments&) {
-  return uint64_t(0);
-}
-CallResult zero(const CallArguments&) {
-  return uint64_t(0);
-}
 
 CallResult arch_prctl(const CallArguments& arguments) {
   enum : uint64_t { set_fs = 0x1002, get_fs = 0x1003 };

@@ -47,14 +47,6 @@ base::Result<uint64_t> read_clock(int32_t clock) {
   }
 }
 
-// Waits until the monotonic clock shows `until`; the tick wakes the CPU often enough.
-void sleep_until(uint64_t until) {
-  const cpu::InterruptGuard guard;
-  while (cpu::monotonic_ns() < until) {
-    cpu::wait_for_interrupt();
-  }
-}
-
 base::Result<uint64_t> read_duration(base::UserAddr from) {
   BASE_TRY_ASSIGN(const TimeSpec time, read_user<TimeSpec>(from));
   if (time.nanoseconds >= ns_per_second || int64_t(time.seconds) < 0) {
@@ -62,6 +54,12 @@ base::Result<uint64_t> read_duration(base::UserAddr from) {
   }
   constexpr uint64_t longest = ~0ULL / ns_per_second / 4;
   return base::min(time.seconds, longest) * ns_per_second + time.nanoseconds;
+}
+
+CallResult sleep_for(uint64_t ns) {
+  const WaitResult result = sleep_until(Deadline::after_ns(ns), WaitKind::interruptible);
+  return result == WaitResult::interrupted ? CallResult(Errno::interrupted)
+                                           : CallResult(uint64_t(0));
 }
 
 }  // namespace
@@ -95,7 +93,10 @@ CallResult sysinfo(const CallArguments& arguments) {
   info.uptime = cpu::monotonic_ns() / ns_per_second;
   info.total_memory = usable_frame_count() * base::page_size;
   info.free_memory = free_frame_count() * base::page_size;
-  info.processes = 1;
+  {
+    const base::Guard guard(process_lock);
+    info.processes = uint16_t(process_count());
+  }
   info.unit = 1;
   return write_user(arguments.address(0), info);
 }
@@ -159,8 +160,7 @@ CallResult nanosleep(const CallArguments& arguments) {
   if (!duration) {
     return duration.error();
   }
-  sleep_until(cpu::monotonic_ns() + duration.value());
-  return uint64_t(0);
+  return sleep_for(duration.value());
 }
 
 CallResult clock_nanosleep(const CallArguments& arguments) {
@@ -173,8 +173,7 @@ CallResult clock_nanosleep(const CallArguments& arguments) {
   const uint64_t target = duration.value();
   const uint64_t wait =
       (arguments.value[1] & absolute) ? (target > now.value() ? target - now.value() : 0) : target;
-  sleep_until(cpu::monotonic_ns() + wait);
-  return uint64_t(0);
+  return sleep_for(wait);
 }
 
 }  // namespace kernel::calls

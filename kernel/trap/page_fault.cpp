@@ -6,6 +6,7 @@
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/seam/traps.h"
+#include "kernel/trap/return.h"
 #include "kernel/trap/user_fault.h"
 #include "usercopy/exception_table.h"
 #include "usercopy/user_memory.h"
@@ -89,6 +90,9 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
 void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
   handle(frame, fault);
   (void)is_observed(frame, ObservedTrap::page_fault);
+  if (frame.from_user()) {
+    return_to_user(frame);
+  }
 }
 
 }  // namespace kernel

@@ -8,9 +8,22 @@
 #include "kernel/log/log.h"
 #include "kernel/log/panic.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/process/timer.h"
+#include "kernel/trap/return.h"
 #include "kernel/trap/user_fault.h"
 
 namespace kernel {
+
+namespace {
+
+void back_to_user(cpu::TrapFrame& frame) {
+  if (frame.from_user()) {
+    return_to_user(frame);
+  }
+}
+
+}  // namespace
 
 void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
   if (info.kind == ExceptionKind::single_step && is_observed(frame, ObservedTrap::step)) {
@@ -22,16 +35,21 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
   panic_at(frame, "%s in the kernel (code 0x%lx)", info.name, info.code);
 }
 
-void trap_interrupt(cpu::TrapFrame&, uint32_t line) {
+void trap_interrupt(cpu::TrapFrame& frame, uint32_t line) {
   if (!console_interrupt(line)) {
     LOG_WARNING("interrupt on line %u, which nobody enabled", line);
   }
   cpu::end_of_interrupt(line);
+  back_to_user(frame);
 }
 
 void trap_timer(cpu::TrapFrame& frame) {
   ++cpu_local().ticks;
   (void)is_observed(frame, ObservedTrap::timer);
+  run_timers();
+  scheduler_tick(frame.from_user());
+  arm_next_timer(time_slice_ns);
+  back_to_user(frame);
 }
 
 void trap_nmi(cpu::TrapFrame& frame) {

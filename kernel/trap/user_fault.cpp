@@ -1,10 +1,10 @@
 #include "kernel/trap/user_fault.h"
 
+#include "cpu/cpu.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/format.h"
 #include "kernel/log/log.h"
-#include "kernel/process/process.h"
-#include "kernel/process/thread.h"
+#include "kernel/process/exit.h"
 
 namespace kernel {
 
@@ -34,7 +34,8 @@ const char* access_name(FaultAccess access) {
 }
 
 [[noreturn]] void die(Signal signal) {
-  leave_thread(ExitCause::signal, uint8_t(signal));
+  cpu::unmask_interrupts();
+  exit_process(WaitStatus::killed(unsigned(signal)));
 }
 
 }  // namespace

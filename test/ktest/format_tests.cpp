@@ -5,7 +5,6 @@
 #include "kernel/fd/cpio.h"
 #include "kernel/host/elf_format.h"
 #include "kernel/process/elf_loader.h"
-#include "kernel/process/words.h"
 #include "test/ktest/ktest.h"
 
 namespace kernel::test {
@@ -116,41 +115,9 @@ Verdict damaged_archives_are_refused() {
   return passed;
 }
 
-bool splits_into(const char* text, std::span<const Text> expected) {
-  char line[64];
-  const size_t size = Text(text).copy(line, sizeof(line));
-  Text words[4];
-  const auto count = split_words({line, size}, words);
-  if (!count || *count != expected.size()) {
-    return false;
-  }
-  for (size_t i = 0; i < *count; ++i) {
-    if (words[i] != expected[i]) {
-      return false;
-    }
-  }
-  return true;
-}
-
-Verdict words_honour_quotes() {
-  const Text plain[] = {"echo", "a", "b"};
-  KTEST_CHECK(splits_into("  echo a\tb\n", plain), "blanks");
-  const Text quoted[] = {"echo", "a b", ""};
-  KTEST_CHECK(splits_into("echo 'a b' \"\"", quoted), "quotes");
-  const Text escaped[] = {"a b", "c\"d"};
-  KTEST_CHECK(splits_into("a\\ b \"c\\\"d\"", escaped), "escapes");
-  char open_quote[] = "a 'b";
-  Text words[4];
-  KTEST_CHECK(!split_words({open_quote, 4}, words), "an open quote was accepted");
-  char many[] = "a b c d e";
-  KTEST_CHECK(!split_words({many, 9}, words), "too many words were accepted");
-  return passed;
-}
-
 constexpr Test tests[] = {
     {"damaged_programs_are_refused", damaged_programs_are_refused},
     {"damaged_archives_are_refused", damaged_archives_are_refused},
-    {"words_honour_quotes", words_honour_quotes},
 };
 
 }  // namespace

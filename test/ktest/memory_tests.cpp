@@ -97,7 +97,7 @@ Verdict kernel_stacks_have_a_guard() {
 struct Space {
   Space() : space(UserSpace::create()) {}
   UserSpace* operator->() { return space.value().get(); }
-  base::Result<Owned<UserSpace>> space;
+  base::Result<Ref<UserSpace>> space;
 };
 
 base::Status map_at(Space& space, uint64_t at, uint64_t pages, Access access) {

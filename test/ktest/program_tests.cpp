@@ -5,8 +5,9 @@
 #include "cpu/context.h"
 #include "cpu/features.h"
 #include "kernel/host/cpu_local.h"
-#include "kernel/process/process.h"
-#include "kernel/process/thread.h"
+#include "kernel/process/image.h"
+#include "kernel/process/init.h"
+#include "kernel/process/scheduler.h"
 #include "test/ktest/ktest.h"
 #include "test/ktest/user_code.h"
 
@@ -24,11 +25,12 @@ constexpr unsigned illegal_instruction = 132;
 
 // Runs `code` in a process of its own; its status, or no_memory.
 unsigned run_code(Code code, uint64_t start = code_address) {
-  auto process = Process::create("ktest");
-  if (!process) {
+  auto process = make_ref<Process>("ktest");
+  auto memory = UserSpace::create();
+  if (!process || !memory) {
     return no_memory;
   }
-  UserSpace& space = process.value()->space();
+  UserSpace& space = *memory.value();
   UserSpace::Request text{base::UserAddr(code_address), base::Bytes(base::page_size),
                           base::Right::read | base::Right::execute};
   text.placement = Placement::fixed;
@@ -40,13 +42,17 @@ unsigned run_code(Code code, uint64_t start = code_address) {
     return no_memory;
   }
   const auto frame = cpu::TrapFrame::for_user(start, stack_address + stack_bytes - base::page_size);
-  auto thread = Thread::create(*process.value(), frame);
-  if (!thread) {
+  (void)process.value()->exchange_space(base::move(memory.value()));
+  auto thread = Thread::create_user(*process.value(), frame);
+  const auto id = thread ? enlist(process.value(), *thread.value(), init_process())
+                         : base::Result<uint32_t>(thread.error());
+  if (!id) {
+    process.value()->exchange_space({}).reset();
     return no_memory;
   }
-  thread.value()->run();
-  space.check();
-  return process.value()->status();
+  process.value().reset();
+  start_thread(base::move(thread.value()));
+  return wait_as_init(id.value());
 }
 
 Verdict program_exits_with_its_status() {

@@ -36,7 +36,7 @@ class UserPage {
   [[nodiscard]] bool ready() const { return ready_; }
 
  private:
-  base::Result<Owned<UserSpace>> space_;
+  base::Result<Ref<UserSpace>> space_;
   bool ready_ = false;
 };
 

@@ -37,7 +37,7 @@ class UserMemory {
   [[nodiscard]] static uint64_t digest();
 
  private:
-  base::Result<Owned<UserSpace>> space_;
+  base::Result<Ref<UserSpace>> space_;
   bool ready_ = false;
 };
 

@@ -27,6 +27,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {80, kernel::Call::fstat},
     {93, kernel::Call::exit},
     {94, kernel::Call::exit_group},
+    {95, kernel::Call::waitid},
     {96, kernel::Call::set_tid_address},
     {99, kernel::Call::set_robust_list},
     {101, kernel::Call::nanosleep},
@@ -38,6 +39,10 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {131, kernel::Call::tgkill},
     {134, kernel::Call::rt_sigaction},
     {135, kernel::Call::rt_sigprocmask},
+    {154, kernel::Call::setpgid},
+    {155, kernel::Call::getpgid},
+    {156, kernel::Call::getsid},
+    {157, kernel::Call::setsid},
     {160, kernel::Call::uname},
     {166, kernel::Call::umask},
     {169, kernel::Call::gettimeofday},
@@ -51,13 +56,21 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {179, kernel::Call::sysinfo},
     {214, kernel::Call::brk},
     {215, kernel::Call::munmap},
+    {220, kernel::Call::clone},
+    {221, kernel::Call::execve},
     {222, kernel::Call::mmap},
     {226, kernel::Call::mprotect},
     {233, kernel::Call::madvise},
+    {260, kernel::Call::wait4},
     {261, kernel::Call::prlimit64},
     {278, kernel::Call::getrandom},
-    {293, kernel::Call::rseq},
-    {439, kernel::Call::faccessat2},
+    {293, kernel::Call::absent},
+    {435, kernel::Call::clone3},
+    {439, kernel::Call::faccessat},
 };
+
+// Which arguments of clone these are (the others are the same everywhere).
+inline constexpr unsigned clone_child_tid_argument = 4;
+inline constexpr unsigned clone_tls_argument = 3;
 
 }  // namespace cpu

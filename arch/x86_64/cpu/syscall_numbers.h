@@ -31,7 +31,12 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {33, kernel::Call::dup2},
     {35, kernel::Call::nanosleep},
     {39, kernel::Call::getpid},
+    {56, kernel::Call::clone},
+    {57, kernel::Call::fork},
+    {58, kernel::Call::vfork},
+    {59, kernel::Call::execve},
     {60, kernel::Call::exit},
+    {61, kernel::Call::wait4},
     {62, kernel::Call::kill},
     {63, kernel::Call::uname},
     {72, kernel::Call::fcntl},
@@ -45,7 +50,12 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {104, kernel::Call::getgid},
     {107, kernel::Call::geteuid},
     {108, kernel::Call::getegid},
+    {109, kernel::Call::setpgid},
     {110, kernel::Call::getppid},
+    {111, kernel::Call::getpgrp},
+    {112, kernel::Call::setsid},
+    {121, kernel::Call::getpgid},
+    {124, kernel::Call::getsid},
     {158, kernel::Call::arch_prctl},
     {186, kernel::Call::gettid},
     {201, kernel::Call::time},
@@ -56,6 +66,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {230, kernel::Call::clock_nanosleep},
     {231, kernel::Call::exit_group},
     {234, kernel::Call::tgkill},
+    {247, kernel::Call::waitid},
     {257, kernel::Call::openat},
     {262, kernel::Call::newfstatat},
     {267, kernel::Call::readlinkat},
@@ -64,8 +75,13 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {292, kernel::Call::dup3},
     {302, kernel::Call::prlimit64},
     {318, kernel::Call::getrandom},
-    {334, kernel::Call::rseq},
-    {439, kernel::Call::faccessat2},
+    {334, kernel::Call::absent},
+    {435, kernel::Call::clone3},
+    {439, kernel::Call::faccessat},
 };
+
+// Which arguments of clone these are (the others are the same everywhere).
+inline constexpr unsigned clone_child_tid_argument = 3;
+inline constexpr unsigned clone_tls_argument = 4;
 
 }  // namespace cpu

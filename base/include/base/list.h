@@ -12,7 +12,7 @@ namespace base {
 
 class ListNode {
  public:
-  ListNode() = default;
+  constexpr ListNode() = default;
   ListNode(const ListNode&) = delete;
   ListNode& operator=(const ListNode&) = delete;
   ~ListNode() { BASE_CHECK(!linked(), "list node destroyed while linked"); }
@@ -29,7 +29,7 @@ class ListNode {
 template <class T, ListNode T::* member>
 class List {
  public:
-  List() { head_.next_ = head_.previous_ = &head_; }
+  constexpr List() { head_.next_ = head_.previous_ = &head_; }
   List(const List&) = delete;
   List& operator=(const List&) = delete;
   ~List() {

@@ -1,0 +1,50 @@
+#include "kernel/process/execute.h"
+
+#include "cpu/context.h"
+#include "cpu/cpu.h"
+#include "kernel/process/exit.h"
+#include "kernel/process/scheduler.h"
+
+namespace kernel {
+
+namespace {
+
+void change_memory(Process& process, Image& image) {
+  Ref<UserSpace> old;
+  {
+    const cpu::InterruptGuard masked;
+    old = adopt_image(process, image);
+    process.space().activate();
+  }
+  old.reset();
+}
+
+}  // namespace
+
+Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList arguments,
+                  const StringList& environment) {
+  if (arguments.count() == 0) {
+    BASE_TRY(arguments.add(""));  // a program may rely on its name
+  }
+  auto image = load_image(process, path, base::move(arguments), environment);
+  if (!image) {
+    return image.error();
+  }
+  if (!become_only_thread().ok()) {
+    image.value().space.reset();
+    return Errno::again;
+  }
+  Thread& thread = current_thread();
+  change_memory(process, image.value());
+  release_vfork_parent(process);
+  process.close_files_on_execute();
+  {
+    const base::Guard guard(process_lock);
+    process.has_executed = true;
+  }
+  thread.forget_program();
+  frame = image.value().start;
+  return {};
+}
+
+}  // namespace kernel

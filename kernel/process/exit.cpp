@@ -1,0 +1,158 @@
+#include "kernel/process/exit.h"
+
+#include "cpu/cpu.h"
+#include "kernel/host/cpu_local.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/syscall/user_copy.h"
+
+namespace kernel {
+
+namespace {
+
+void order_end(Thread& thread) {
+  thread.call_attention(Attention::kill);
+  wake(thread);
+}
+
+// Children of a process that ends are init's, who asks for their status at once.
+void orphan_children(Process& process) BASE_REQUIRES(process_lock) {
+  Process& init = init_process();
+  while (Process* child = process.children.pop_front()) {
+    child->parent = &init;
+    child->exit_signal = default_exit_signal;
+    init.children.push_back(*child);
+  }
+  init.child_events.wake_all();
+}
+
+void tell_parent(Process& process) BASE_REQUIRES(process_lock) {
+  process.parent->child_events.wake_all();
+}
+
+// With the last thread goes all that the process had.
+void end_process(Process& process) {
+  process.give_up_files();
+  Ref<UserSpace> space = process.exchange_space({});
+  {
+    const cpu::InterruptGuard masked;
+    if (cpu_local().space == space.get()) {
+      UserSpace::deactivate();
+    }
+  }
+  space.reset();
+  release_vfork_parent(process);
+}
+
+// What other programs were promised of this thread's end.
+void announce_end(Thread& thread) {
+  if (const uint64_t at = base::exchange(thread.clear_child_tid, 0); at != 0) {
+    (void)write_user(base::UserAddr(at), uint32_t(0));
+  }
+}
+
+// Removes the current thread; the last one makes its process a zombie.
+[[noreturn]] void leave(Thread& thread) {
+  Process& process = thread.process();
+  announce_end(thread);
+  bool last = false;
+  {
+    const base::Guard guard(process_lock);
+    last = process.thread_count == 1;
+    if (last) {
+      process.is_exiting = true;  // nobody joins
+    }
+  }
+  if (last) {
+    end_process(process);
+  }
+  {
+    const base::Guard guard(process_lock);
+    (void)remove_thread(thread);
+    if (last) {
+      orphan_children(process);
+      process.state = ProcessState::zombie;
+      tell_parent(process);
+    } else {
+      process.thread_events.wake_all();
+    }
+  }
+  end_current_thread();
+}
+
+}  // namespace
+
+void kill_process_locked(Process& process, WaitStatus status) {
+  if (!process.is_exiting) {
+    process.is_exiting = true;
+    process.status = status;
+  }
+  for (Thread* thread = process.threads.front(); thread != nullptr;
+       thread = process.threads.next(*thread)) {
+    order_end(*thread);
+  }
+}
+
+void exit_thread(uint8_t code) {
+  Thread& thread = current_thread();
+  {
+    const base::Guard guard(process_lock);
+    Process& process = thread.process();
+    if (process.thread_count == 1 && !process.is_exiting) {
+      process.status = WaitStatus::exited(code);
+    }
+  }
+  leave(thread);
+}
+
+void exit_process(WaitStatus status) {
+  Thread& thread = current_thread();
+  {
+    const base::Guard guard(process_lock);
+    kill_process_locked(thread.process(), status);
+  }
+  leave(thread);
+}
+
+void exit_killed_thread() {
+  leave(current_thread());
+}
+
+base::Status become_only_thread() {
+  Thread& self = current_thread();
+  Process& process = self.process();
+  {
+    const base::Guard guard(process_lock);
+    if (process.is_exiting || process.sole_survivor != nullptr) {
+      return base::Error::interrupted;
+    }
+    process.sole_survivor = &self;
+    for (Thread* thread = process.threads.front(); thread != nullptr;
+         thread = process.threads.next(*thread)) {
+      if (thread != &self) {
+        order_end(*thread);
+      }
+    }
+  }
+  const WaitResult result =
+      wait_until(process.thread_events, WaitKind::killable, Deadline::never(), [&process] {
+        const base::Guard guard(process_lock);
+        return process.thread_count == 1;
+      });
+  const base::Guard guard(process_lock);
+  process.sole_survivor = nullptr;
+  if (result != WaitResult::ready) {
+    return base::Error::interrupted;
+  }
+  // The process goes by its number, whichever thread is left.
+  self.set_id(process.id());
+  return {};
+}
+
+void release_vfork_parent(Process& child) {
+  const base::Guard guard(process_lock);
+  if (base::exchange(child.vfork_pending, false)) {
+    child.vfork_done.wake_all();
+  }
+}
+
+}  // namespace kernel

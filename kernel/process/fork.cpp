@@ -1,0 +1,134 @@
+#include "kernel/process/fork.h"
+
+#include "cpu/context.h"
+#include "kernel/process/image.h"
+#include "kernel/process/scheduler.h"
+#include "kernel/syscall/user_copy.h"
+
+namespace kernel {
+
+namespace {
+
+bool is_valid(uint64_t flags) {
+  const auto has = [flags](uint64_t flag) { return (flags & flag) != 0; };
+  return (flags & ~clone_flag::known) == 0 && (flags & clone_flag::exit_signal) <= 64 &&
+         !(has(clone_flag::thread) && !has(clone_flag::signal_actions)) &&
+         !(has(clone_flag::signal_actions) && !has(clone_flag::vm)) &&
+         // The threads of a process share files and paths here.
+         !(has(clone_flag::thread) && !(has(clone_flag::fs) && has(clone_flag::files)));
+}
+
+// A child with its share of what `parent` has; not in the table.
+Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
+  BASE_TRY_ASSIGN(Ref<Process> child, make_ref<Process>(Text(parent.name())));
+  Ref<UserSpace> space;
+  if (request.flags & clone_flag::vm) {
+    space = parent.space_ref();
+  } else {
+    BASE_TRY_ASSIGN(space, parent.space().clone());
+  }
+  (void)child->exchange_space(base::move(space));
+  child->inherit(parent);
+  const base::Guard guard(process_lock);
+  child->exit_signal = uint32_t(request.flags & clone_flag::exit_signal);
+  child->vfork_pending = (request.flags & clone_flag::vfork) != 0;
+  return child;
+}
+
+// In a table or not: the process has no thread and is nobody's.
+void discard(Ref<Process> process) {
+  process->exchange_space({}).reset();
+}
+
+Outcome<Ref<Thread>> make_thread(Process& process, const cpu::TrapFrame& frame,
+                                 const CloneRequest& request) {
+  cpu::TrapFrame start = frame;
+  start.set_syscall_result(0);
+  if (request.stack != 0) {
+    start.set_sp(request.stack);
+  }
+  BASE_TRY_ASSIGN(Ref<Thread> thread, Thread::create_user(process, start));
+  if (request.flags & clone_flag::set_tls) {
+    thread->set_start_tls(request.tls);
+  }
+  if (request.flags & clone_flag::child_set_tid) {
+    thread->set_child_tid = request.child_tid;
+  }
+  if (request.flags & clone_flag::child_clear_tid) {
+    thread->clear_child_tid = request.child_tid;
+  }
+  thread->inherit(current_thread());
+  return thread;
+}
+
+void tell_parent_tid(const CloneRequest& request, uint32_t id) {
+  if (request.flags & clone_flag::parent_set_tid) {
+    (void)write_user(base::UserAddr(request.parent_tid), id);
+  }
+}
+
+Outcome<uint32_t> clone_thread(Process& process, const cpu::TrapFrame& frame,
+                               const CloneRequest& request) {
+  BASE_TRY_ASSIGN(Ref<Thread> thread, make_thread(process, frame, request));
+  uint32_t id = 0;
+  {
+    const base::Guard guard(process_lock);
+    if (const base::Status added = add_thread(*thread, 0); !added.ok()) {
+      return Errno::again;
+    }
+    id = thread->id();
+  }
+  tell_parent_tid(request, id);
+  start_thread(base::move(thread));
+  return id;
+}
+
+// The child may have ended by then.
+void wait_for_vfork(Process& child) {
+  (void)wait_until(child.vfork_done, WaitKind::killable, Deadline::never(), [&child] {
+    const base::Guard guard(process_lock);
+    return !child.vfork_pending;
+  });
+}
+
+Outcome<uint32_t> clone_process(Process& process, const cpu::TrapFrame& frame,
+                                const CloneRequest& request) {
+  BASE_TRY_ASSIGN(Ref<Process> child, make_child(process, request));
+  auto thread = make_thread(*child, frame, request);
+  if (!thread) {
+    discard(base::move(child));
+    return thread.error();
+  }
+  Process* parent = &process;
+  Ref<Process> grandparent;
+  if (request.flags & clone_flag::parent) {
+    const base::Guard guard(process_lock);
+    grandparent = Ref<Process>::share(*process.parent);
+    parent = grandparent.get();
+  }
+  const auto added = enlist(child, *thread.value(), *parent);
+  if (!added) {
+    thread.value().reset();
+    discard(base::move(child));
+    return Errno::again;
+  }
+  tell_parent_tid(request, added.value());
+  start_thread(base::move(thread.value()));
+  if (request.flags & clone_flag::vfork) {
+    wait_for_vfork(*child);
+  }
+  return added.value();
+}
+
+}  // namespace
+
+Outcome<uint32_t> clone_current(const cpu::TrapFrame& frame, const CloneRequest& request) {
+  if (!is_valid(request.flags)) {
+    return Errno::invalid;
+  }
+  Process& process = current_thread().process();
+  return (request.flags & clone_flag::thread) ? clone_thread(process, frame, request)
+                                              : clone_process(process, frame, request);
+}
+
+}  // namespace kernel

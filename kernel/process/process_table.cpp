@@ -1,0 +1,206 @@
+#include "kernel/process/process_table.h"
+
+#include "kernel/log/panic.h"
+#include "kernel/process/process.h"
+
+namespace kernel {
+
+SpinLock process_lock;
+
+class ProcessTable {
+ public:
+  using Bucket = base::List<Process, &Process::table_node>;
+  static constexpr uint32_t bucket_count = 256;
+
+  Process* find(uint32_t id) BASE_REQUIRES(process_lock) {
+    for (Process* at = bucket(id).front(); at != nullptr; at = bucket(id).next(*at)) {
+      if (at->id_ == id) {
+        return at;
+      }
+    }
+    return nullptr;
+  }
+
+  template <typename Visit>  // returns whether to go on
+  void visit(Visit&& visit) BASE_REQUIRES(process_lock) {
+    for (Bucket& bucket : buckets_) {
+      for (Process* at = bucket.front(); at != nullptr; at = bucket.next(*at)) {
+        if (!visit(*at)) {
+          return;
+        }
+      }
+    }
+  }
+
+  void insert(Process& process, uint32_t id) BASE_REQUIRES(process_lock) {
+    process.id_ = id;
+    bucket(id).push_back(process);
+    ++processes;
+  }
+  void remove(Process& process) BASE_REQUIRES(process_lock) {
+    bucket(process.id_).remove(process);
+    --processes;
+  }
+
+  uint32_t processes BASE_GUARDED_BY(process_lock) = 0;
+  uint32_t threads BASE_GUARDED_BY(process_lock) = 0;
+  uint32_t last_id BASE_GUARDED_BY(process_lock) = 1;
+
+ private:
+  Bucket& bucket(uint32_t id) { return buckets_[id % bucket_count]; }
+
+  Bucket buckets_[bucket_count];
+};
+
+namespace {
+
+[[clang::no_destroy]] constinit ProcessTable table;
+Process* kernel_process_ = nullptr;
+Process* init_process_ = nullptr;
+
+bool is_taken(uint32_t id) BASE_REQUIRES(process_lock) {
+  bool taken = false;
+  table.visit([&](Process& process) BASE_NO_THREAD_SAFETY_ANALYSIS {
+    taken = process.id() == id || process.group == id || process.session == id;
+    for (Thread* thread = process.threads.front(); thread != nullptr && !taken;
+         thread = process.threads.next(*thread)) {
+      taken = thread->id() == id;
+    }
+    return !taken;
+  });
+  return taken;
+}
+
+}  // namespace
+
+Process& kernel_process() {
+  return *kernel_process_;
+}
+Process& init_process() {
+  return *init_process_;
+}
+
+void create_first_processes() {
+  auto first = make_ref<Process>("kernel");
+  auto second = make_ref<Process>("init");
+  if (!first || !second) {
+    panic("no memory for the first processes");
+  }
+  kernel_process_ = first.value().take();
+  init_process_ = second.value().take();
+  const base::Guard guard(process_lock);
+  table.insert(*kernel_process_, 0);
+  table.insert(*init_process_, 1);
+  init_process_->parent = kernel_process_;
+  init_process_->group = init_process_->session = 1;
+  kernel_process_->children.push_back(*init_process_);
+}
+
+// Numbers go round, so that one that was just given up is not soon somebody else's.
+base::Result<uint32_t> take_id() {
+  for (uint32_t tries = 0; tries < max_ids; ++tries) {
+    table.last_id = table.last_id + 1 < max_ids ? table.last_id + 1 : 2;
+    if (!is_taken(table.last_id)) {
+      return table.last_id;
+    }
+  }
+  return base::Error::would_block;
+}
+
+base::Status add_process(Ref<Process> process, Process& parent, uint32_t id) {
+  if (table.processes >= max_processes) {
+    return base::Error::would_block;
+  }
+  if (id == 0) {
+    BASE_TRY_ASSIGN(id, take_id());
+  }
+  Process& added = *process.take();
+  table.insert(added, id);
+  added.parent = &parent;
+  added.group = added.leads_session ? id : parent.group;
+  added.session = added.leads_session ? id : parent.session;
+  parent.children.push_back(added);
+  return {};
+}
+
+Ref<Process> remove_process(Process& process) {
+  BASE_CHECK(process.state == ProcessState::zombie, "a process that has not ended is reaped");
+  process.state = ProcessState::reaped;
+  process.parent->children.remove(process);
+  process.parent = nullptr;
+  table.remove(process);
+  return Ref<Process>::adopt(process);
+}
+
+Process* find_process_locked(uint32_t id) {
+  return table.find(id);
+}
+
+Ref<Process> find_process(uint32_t id) {
+  const base::Guard guard(process_lock);
+  Process* found = table.find(id);
+  return found == nullptr ? Ref<Process>() : Ref<Process>::share(*found);
+}
+
+Thread* find_thread_locked(uint32_t id) {
+  Thread* found = nullptr;
+  table.visit([&](Process& process) BASE_NO_THREAD_SAFETY_ANALYSIS {
+    for (Thread* thread = process.threads.front(); thread != nullptr;
+         thread = process.threads.next(*thread)) {
+      if (thread->id() == id) {
+        found = thread;
+        return false;
+      }
+    }
+    return true;
+  });
+  return found;
+}
+
+Process* next_process_locked(uint32_t after) {
+  Process* next = nullptr;
+  table.visit([&](Process& process) {
+    if (process.id() > after && (next == nullptr || process.id() < next->id())) {
+      next = &process;
+    }
+    return true;
+  });
+  return next;
+}
+
+uint32_t process_count() {
+  return table.processes;
+}
+uint32_t thread_count() {
+  return table.threads;
+}
+
+base::Status add_thread(Thread& thread, uint32_t id) {
+  Process& process = thread.process();
+  if (process.is_exiting || process.sole_survivor != nullptr) {
+    return base::Error::interrupted;
+  }
+  if (table.threads >= max_threads) {
+    return base::Error::would_block;
+  }
+  if (id == 0) {
+    BASE_TRY_ASSIGN(id, take_id());
+  }
+  thread.set_id(id);
+  process.threads.push_back(thread);
+  ++process.thread_count;
+  ++table.threads;
+  return {};
+}
+
+bool remove_thread(Thread& thread) {
+  Process& process = thread.process();
+  const CpuTimes times = thread.times();
+  process.ended_threads.user += times.user;
+  process.ended_threads.system += times.system;
+  process.threads.remove(thread);
+  --table.threads;
+  return --process.thread_count == 0;
+}
+
+}  // namespace kernel
