@@ -1,4 +1,4 @@
-// text_test.cpp: formatting, numbers, words, symbol names.
+// text_test.cpp: formatting, numbers, symbol names.
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <string>
@@ -7,7 +7,6 @@
 #include "kernel/host/text.h"
 #include "kernel/log/format.h"
 #include "kernel/log/symbols.h"
-#include "kernel/process/words.h"
 #include "test/unit/kernel/fakes.h"
 
 using namespace kernel;
@@ -114,28 +113,4 @@ TEST_CASE("damaged_kernel_files_have_no_names") {
     fake::kernel_file[at] = 0xff;
     (void)find_symbol(105);
   }
-}
-
-TEST_CASE("words_are_split_at_blanks_outside_quotes") {
-  const auto split = [](std::string line) {
-    std::vector<std::string> result;
-    Text words[3];
-    const auto count = split_words(line, words);
-    for (size_t i = 0; count && i < *count; ++i) {
-      result.emplace_back(words[i]);
-    }
-    if (!count) {
-      result.emplace_back("(refused)");
-    }
-    return result;
-  };
-  using Words = std::vector<std::string>;
-  CHECK(split("") == Words{});
-  CHECK(split(" \t\n") == Words{});
-  CHECK(split("a  b") == Words{"a", "b"});
-  CHECK(split("'a b'c \"d'e\" \\ f") == Words{"a bc", "d'e", " f"});
-  CHECK(split("''") == Words{""});
-  CHECK(split("a b c d") == Words{"(refused)"});
-  CHECK(split("'a") == Words{"(refused)"});
-  CHECK(split("a\\") == Words{"a\\"});
 }
