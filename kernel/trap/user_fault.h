@@ -2,12 +2,10 @@
 #pragma once
 
 #include "cpu/trap_frame.h"
+#include "kernel/process/signal.h"
 #include "kernel/seam/traps.h"
 
 namespace kernel {
-
-// Linux's signal numbers, as far as a program's end can report them.
-enum class Signal : uint8_t { illegal = 4, trap = 5, bus = 7, arithmetic = 8, segment = 11 };
 
 // Logs one line and ends the current program with 128 + signal. The trap came from user mode.
 [[noreturn]] void kill_for_exception(const cpu::TrapFrame& frame, const ExceptionInfo& info);
