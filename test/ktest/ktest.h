@@ -23,6 +23,7 @@ struct Test {
 extern const std::span<const Test> protection_tests;
 extern const std::span<const Test> memory_tests;
 extern const std::span<const Test> program_tests;
+extern const std::span<const Test> process_tests;
 extern const std::span<const Test> usercopy_tests;
 extern const std::span<const Test> window_tests;
 extern const std::span<const Test> format_tests;

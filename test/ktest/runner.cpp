@@ -71,6 +71,7 @@ bool run_self_tests(SelfTest which) {
     run_list(test::memory_tests, tally);
     run_list(test::format_tests, tally);
     run_list(test::time_tests, tally);
+    run_list(test::process_tests, tally);
     run_list(test::program_tests, tally);
   }
   run_list(test::usercopy_tests, tally);
