@@ -50,16 +50,18 @@ void announce_end(Thread& thread) {
   }
 }
 
-// Removes the current thread; the last one makes its process a zombie.
-[[noreturn]] void leave(Thread& thread) {
+// Removes the current thread; the last one makes its process a zombie, with `status` unless one is
+// decided.
+[[noreturn]] void leave(Thread& thread, WaitStatus status) {
   Process& process = thread.process();
   announce_end(thread);
   bool last = false;
   {
     const base::Guard guard(process_lock);
-    last = process.thread_count == 1;
-    if (last) {
+    last = --process.staying_threads == 0;
+    if (last && !process.is_exiting) {
       process.is_exiting = true;  // nobody joins
+      process.status = status;
     }
   }
   if (last) {
@@ -93,15 +95,7 @@ void kill_process_locked(Process& process, WaitStatus status) {
 }
 
 void exit_thread(uint8_t code) {
-  Thread& thread = current_thread();
-  {
-    const base::Guard guard(process_lock);
-    Process& process = thread.process();
-    if (process.thread_count == 1 && !process.is_exiting) {
-      process.status = WaitStatus::exited(code);
-    }
-  }
-  leave(thread);
+  leave(current_thread(), WaitStatus::exited(code));
 }
 
 void exit_process(WaitStatus status) {
@@ -110,11 +104,11 @@ void exit_process(WaitStatus status) {
     const base::Guard guard(process_lock);
     kill_process_locked(thread.process(), status);
   }
-  leave(thread);
+  leave(thread, status);
 }
 
 void exit_killed_thread() {
-  leave(current_thread());
+  leave(current_thread(), WaitStatus());
 }
 
 base::Status become_only_thread() {

@@ -144,6 +144,7 @@ class Process : public RefCounted<Process> {
 
   base::List<Thread, &Thread::process_node> threads BASE_GUARDED_BY(process_lock);
   uint32_t thread_count BASE_GUARDED_BY(process_lock) = 0;
+  uint32_t staying_threads BASE_GUARDED_BY(process_lock) = 0;  // have not begun to leave
   // Threads leave one by one; execve waits here to be the last.
   WaitQueue thread_events;
 

@@ -189,6 +189,7 @@ base::Status add_thread(Thread& thread, uint32_t id) {
   thread.set_id(id);
   process.threads.push_back(thread);
   ++process.thread_count;
+  ++process.staying_threads;
   ++table.threads;
   return {};
 }
