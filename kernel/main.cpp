@@ -26,6 +26,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/timer.h"
+#include "kernel/scheme/kernel_schemes.h"
 #include "kernel/seam/traps.h"
 
 namespace kernel {
@@ -98,6 +99,7 @@ void mount_files() {
   if (const char* problem = mount_initfs(boot_initrd())) {
     LOG_ERROR("initial file system: %s", problem);
   }
+  init_schemes();
 }
 
 // tools/run drops what the firmware and the loader wrote, up to this mark.

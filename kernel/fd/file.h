@@ -25,7 +25,7 @@ namespace kernel {
 
 class PollTable;
 
-enum class Whence : uint8_t { start = 0, current = 1, end = 2 };
+enum class Whence : uint8_t { start, current, end, data, hole };
 
 // Linux's poll events.
 namespace poll_event {
@@ -124,6 +124,8 @@ class File : public RefCounted<File> {
   virtual CallResult control(int32_t command, uint64_t argument);
   // ENODEV. The caller has compared the request with the access mode.
   virtual Outcome<FileMapping> map(const MapRequest& request);
+  // All of its bytes, if they are in memory and never change or go away; else none.
+  [[nodiscard]] virtual std::span<const uint8_t> constant_bytes() const { return {}; }
   // A new file derived from this one by name (system call dup_named). EINVAL: no such name.
   virtual Outcome<Ref<File>> dup_named(Text name, uint32_t flags);
   // EINVAL.

@@ -36,6 +36,7 @@ class Transfer {
  protected:
   enum class Side : uint8_t { user, kernel };
   Transfer(Side side, std::span<const Segment> segments);
+  Transfer(const void* kernel, size_t size);
 
   // Calls move(address, offset, count), which returns how many bytes it moved, piece by piece for
   // at most `size` bytes; the sum.
@@ -76,7 +77,7 @@ class Sink : public Transfer {
   // User memory; every segment is inside the user half, the sum below 2^63.
   explicit Sink(std::span<const Segment> user) : Transfer(Side::user, user) {}
   // Kernel memory.
-  explicit Sink(std::span<uint8_t> kernel);
+  explicit Sink(std::span<uint8_t> kernel) : Transfer(kernel.data(), kernel.size()) {}
 
   // How many of `bytes` went; less than all: no room any more, or faulted().
   [[nodiscard]] size_t put(std::span<const uint8_t> bytes);
@@ -87,7 +88,7 @@ class Sink : public Transfer {
 class Source : public Transfer {
  public:
   explicit Source(std::span<const Segment> user) : Transfer(Side::user, user) {}
-  explicit Source(std::span<const uint8_t> kernel);
+  explicit Source(std::span<const uint8_t> kernel) : Transfer(kernel.data(), kernel.size()) {}
 
   // How many bytes of `bytes` were filled; less than all: no more, or faulted().
   [[nodiscard]] size_t get(std::span<uint8_t> bytes);

@@ -30,6 +30,12 @@ void __cxa_pure_virtual() {
 
 }  // extern "C"
 
+// Part of every virtual destructor. Objects live in the heap of kernel/memory/heap.h and leave it
+// through their handles, never by `delete`.
+void operator delete(void*, size_t) noexcept {
+  kernel::panic("an object was deleted");
+}
+
 namespace std {
 
 // string_view::substr past the end, and its like.

@@ -26,6 +26,7 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
   if (arguments.count() == 0) {
     BASE_TRY(arguments.add(""));  // a program may rely on its name
   }
+  BASE_TRY(process.unshare_files());
   auto image = load_image(process, path, base::move(arguments), environment);
   if (!image) {
     return image.error();
@@ -37,7 +38,7 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
   Thread& thread = current_thread();
   change_memory(process, image.value());
   release_vfork_parent(process);
-  process.close_files_on_execute();
+  process.files().close_marked();
   {
     const base::Guard guard(process_lock);
     process.has_executed = true;

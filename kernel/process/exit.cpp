@@ -31,7 +31,8 @@ void tell_parent(Process& process) BASE_REQUIRES(process_lock) {
 
 // With the last thread goes all that the process had.
 void end_process(Process& process) {
-  process.give_up_files();
+  process.exchange_files({}).reset();
+  process.exchange_paths({}).reset();
   Ref<UserSpace> space = process.exchange_space({});
   {
     const cpu::InterruptGuard masked;

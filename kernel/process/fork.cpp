@@ -18,9 +18,24 @@ bool is_valid(uint64_t flags) {
          !(has(clone_flag::thread) && !(has(clone_flag::fs) && has(clone_flag::files)));
 }
 
+base::Status share_files(Process& child, const Process& parent, uint64_t flags) {
+  Ref<FileTable> files = parent.files_ref();
+  Ref<PathContext> paths = parent.paths_ref();
+  if (!(flags & clone_flag::files)) {
+    BASE_TRY_ASSIGN(files, parent.files().copy());
+  }
+  if (!(flags & clone_flag::fs)) {
+    BASE_TRY_ASSIGN(paths, parent.paths().copy());
+  }
+  (void)child.exchange_files(base::move(files));
+  (void)child.exchange_paths(base::move(paths));
+  return {};
+}
+
 // A child with its share of what `parent` has; not in the table.
 Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
   BASE_TRY_ASSIGN(Ref<Process> child, make_ref<Process>(Text(parent.name())));
+  BASE_TRY(share_files(*child, parent, request.flags));
   Ref<UserSpace> space;
   if (request.flags & clone_flag::vm) {
     space = parent.space_ref();

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "cpu/cpu.h"
-#include "kernel/fd/initfs.h"
+#include "kernel/fd/standard_files.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/host/options.h"
 #include "kernel/host/random.h"
@@ -11,6 +11,7 @@
 #include "kernel/process/elf_loader.h"
 #include "kernel/process/initial_stack.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/path_walk.h"
 
 namespace kernel {
 
@@ -29,15 +30,16 @@ uint64_t random_bias() {
   return pie_base - (random_number() % pie_random_pages) * base::page_size;
 }
 
-Outcome<InitfsEntry> find_program(Text path) {
-  const auto entry = find_in_initfs(path, LastLink::follow);
-  if (!entry) {
-    return Errno::no_entry;
-  }
-  if ((entry->mode & mode_type) != mode_regular || (entry->mode & 0111) == 0) {
+// A file that may be executed, as `process` sees files; its bytes are in memory.
+Outcome<Ref<File>> open_program(const Process& process, Text path) {
+  const Ref<PathText> from = process.paths_ref() ? process.paths().directory() : Ref<PathText>();
+  BASE_TRY_ASSIGN(Ref<File> file,
+                  open_path(from ? from->text() : Text("/"), path, {open_flag::read_only, 0}));
+  BASE_TRY_ASSIGN(const FileStatus status, file->status());
+  if (!status.is(mode_regular) || (status.mode & 0111) == 0) {
     return Errno::access;
   }
-  return *entry;
+  return file;
 }
 
 // The words of a script's first line.
@@ -109,16 +111,16 @@ Errno errno_of_load(Errno error) {
 
 }  // namespace
 
-Outcome<Image> load_image(Process&, Text path, StringList arguments,
+Outcome<Image> load_image(Process& process, Text path, StringList arguments,
                           const StringList& environment) {
   Text name = path;
   StringList words = base::move(arguments);
   char interpreter[max_script_line];
   for (unsigned depth = 0; depth <= max_script_depth; ++depth) {
-    BASE_TRY_ASSIGN(const InitfsEntry file, find_program(path));
-    const auto script = parse_script(file.contents);
+    BASE_TRY_ASSIGN(const Ref<File> file, open_program(process, path));
+    const auto script = parse_script(file->constant_bytes());
     if (!script) {
-      auto image = load_elf_image(path, file.contents, words, environment);
+      auto image = load_elf_image(path, file->constant_bytes(), words, environment);
       if (!image) {
         return errno_of_load(image.error());
       }
@@ -156,6 +158,20 @@ base::Result<uint32_t> enlist(const Ref<Process>& process, Thread& first, Proces
   return id;
 }
 
+namespace {
+
+// What a program finds that nobody gave anything: the console, the root directory.
+Outcome<> give_files(Process& process) {
+  BASE_TRY_ASSIGN(Ref<FileTable> files, FileTable::create());
+  BASE_TRY(open_standard_files(*files));
+  BASE_TRY_ASSIGN(Ref<PathContext> paths, PathContext::create());
+  (void)process.exchange_files(base::move(files));
+  (void)process.exchange_paths(base::move(paths));
+  return {};
+}
+
+}  // namespace
+
 Outcome<uint32_t> spawn(Process& parent, Text path, StringList arguments,
                         const StringList& environment) {
   auto image = load_image(parent, path, base::move(arguments), environment);
@@ -163,6 +179,7 @@ Outcome<uint32_t> spawn(Process& parent, Text path, StringList arguments,
     return image.error();
   }
   BASE_TRY_ASSIGN(Ref<Process> process, make_ref<Process>(Text(image.value().name)));
+  BASE_TRY(give_files(*process));
   (void)adopt_image(*process, image.value());
   auto thread = Thread::create_user(*process, image.value().start);
   if (!thread) {

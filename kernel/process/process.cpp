@@ -25,21 +25,28 @@ Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
 }
 
 void Process::inherit(const Process& maker) {
-  files_ = maker.files_;
   break_start_ = maker.break_start_;
   break_end_ = maker.break_end_;
   signal_mask_ = maker.signal_mask_;
-  file_mask_ = maker.file_mask_;
   words_ = maker.words_;
 }
 
-void Process::close_files_on_execute() {
-  for (uint64_t number = 0; number < SimpleFileTable::capacity; ++number) {
-    const SimpleFile* file = files_.find(number);
-    if (file != nullptr && file->close_on_exec) {
-      files_.replace(number, {});
-    }
+Ref<FileTable> Process::exchange_files(Ref<FileTable> files) {
+  const base::Guard guard(process_lock);
+  return base::exchange(files_, base::move(files));
+}
+
+Ref<PathContext> Process::exchange_paths(Ref<PathContext> paths) {
+  const base::Guard guard(process_lock);
+  return base::exchange(paths_, base::move(paths));
+}
+
+base::Status Process::unshare_files() {
+  if (files_->references() > 1) {
+    BASE_TRY_ASSIGN(Ref<FileTable> own, files_->copy());
+    (void)exchange_files(base::move(own));
   }
+  return {};
 }
 
 bool Process::first_time_unknown(uint64_t number) {

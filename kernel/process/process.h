@@ -13,13 +13,14 @@
 
 #include "base/bits.h"
 #include "base/list.h"
-#include "kernel/fd/simple_files.h"
+#include "kernel/fd/file_table.h"
 #include "kernel/host/text.h"
 #include "kernel/memory/ref.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/process/process_table.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/wait_queue.h"
+#include "kernel/scheme/path_context.h"
 
 namespace kernel {
 
@@ -82,11 +83,17 @@ class Process : public RefCounted<Process> {
   [[nodiscard]] const Ref<UserSpace>& space_ref() const { return space_; }
   // Does not change what the CPU runs.
   Ref<UserSpace> exchange_space(Ref<UserSpace> space);
-  [[nodiscard]] SimpleFileTable& files() { return files_; }
-  // A copy of `maker` in all that is not memory, identity or state.
+  // There are none in kernel processes, and when it has ended.
+  [[nodiscard]] FileTable& files() const { return *files_; }
+  [[nodiscard]] PathContext& paths() const { return *paths_; }
+  [[nodiscard]] const Ref<FileTable>& files_ref() const { return files_; }
+  [[nodiscard]] const Ref<PathContext>& paths_ref() const { return paths_; }
+  Ref<FileTable> exchange_files(Ref<FileTable> files);
+  Ref<PathContext> exchange_paths(Ref<PathContext> paths);
+  // Files of its own, if it shares them with another process. Error::out_of_memory.
+  [[nodiscard]] base::Status unshare_files();
+  // A copy of `maker` in all that is not memory, files, identity or state.
   void inherit(const Process& maker);
-  void close_files_on_execute();
-  void give_up_files() { files_ = SimpleFileTable(); }
 
   // The data segment's end (brk): where it starts and where it is now.
   [[nodiscard]] uint64_t break_start() const { return break_start_; }
@@ -97,8 +104,6 @@ class Process : public RefCounted<Process> {
   // Blocked signals: kept for the program, which asks for them back.
   [[nodiscard]] uint64_t signal_mask() const { return signal_mask_; }
   void set_signal_mask(uint64_t mask) { signal_mask_ = mask; }
-  [[nodiscard]] uint32_t file_mask() const { return file_mask_; }
-  uint32_t exchange_file_mask(uint32_t mask) { return base::exchange(file_mask_, mask); }
 
   // Where the program's words are in its memory (/proc/PID/cmdline, environ).
   struct Words {
@@ -158,11 +163,11 @@ class Process : public RefCounted<Process> {
   uint32_t id_ = 0;
   char name_[max_name]{};
   Ref<UserSpace> space_;
-  SimpleFileTable files_;
+  Ref<FileTable> files_;
+  Ref<PathContext> paths_;
   uint64_t break_start_ = 0;
   uint64_t break_end_ = 0;
   uint64_t signal_mask_ = 0;
-  uint32_t file_mask_ = 022;
   Words words_;
   uint64_t start_ns_ = 0;
   uint64_t unknown_calls_[16]{};

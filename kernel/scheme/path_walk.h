@@ -17,19 +17,27 @@ struct Resolved {
   Ref<Scheme> scheme;
   Ref<PathText> path;
   FileStatus status;      // with Walk::whole: of mode 0, not asked for
+  Ref<File> file;         // of a link to an open file that was followed
   size_t rest_start = 0;  // where the scheme's part of the path begins
 
   [[nodiscard]] Text rest() const { return path->text().substr(rest_start); }
+  // `status`, asked for where the walk has not.
+  [[nodiscard]] Outcome<FileStatus> status_now() const {
+    return file || scheme->walk() == Walk::parts ? status : scheme->status(rest());
+  }
 };
 
 // `base` is a canonical path of a directory, for relative paths.
 [[nodiscard]] Outcome<Resolved> resolve_path(Text base, Text path, LastLink last);
 
+// The scheme that a canonical path belongs to, and where its part begins. ENOENT.
+[[nodiscard]] Outcome<Ref<Scheme>> scheme_of_path(Text path, size_t& rest_start);
+
 // What the last part of a path is, for calls that create, remove or rename it.
 enum class LastPart : uint8_t { name, dot, dot_dot, root };
 
 struct ResolvedParent {
-  Resolved parent;     // a directory
+  Resolved parent;     // a directory; with Walk::whole: the thing itself
   Ref<PathText> path;  // of the thing itself, if it is a name
   LastPart last = LastPart::name;
   bool slash = false;  // the path ends with one

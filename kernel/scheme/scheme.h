@@ -49,6 +49,10 @@ class Scheme : public RefCounted<Scheme> {
   // A file that does not exist. EROFS.
   virtual Outcome<Ref<File>> create(Text rest, const OpenRequest& request);
 
+  // Tells the scheme's files from other schemes' (st_dev). Given when registered.
+  [[nodiscard]] uint64_t device() const { return device_; }
+  void set_device(uint64_t device) { device_ = device; }
+
   // statfs()'s f_type, and the size of the file system in bytes.
   [[nodiscard]] virtual uint64_t magic() const { return 0x6c76'6d00; }
   [[nodiscard]] virtual uint64_t total_bytes() const { return 0; }
@@ -59,6 +63,7 @@ class Scheme : public RefCounted<Scheme> {
 
  private:
   Text name_;
+  uint64_t device_ = 0;
 };
 
 }  // namespace kernel

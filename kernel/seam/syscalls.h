@@ -12,22 +12,39 @@
   X(arch_prctl) \
   X(brk) \
   X(chdir) \
+  X(chmod) \
+  X(chown) \
   X(clock_getres) \
   X(clock_gettime) \
   X(clock_nanosleep) \
   X(clone) \
   X(clone3) \
   X(close) \
+  X(close_range) \
+  X(creat) \
   X(dup) \
   X(dup2) \
   X(dup3) \
+  X(dup_named) \
   X(execve) \
   X(exit) \
   X(exit_group) \
   X(faccessat) \
+  X(faccessat2) \
+  X(fallocate) \
+  X(fchdir) \
+  X(fchmod) \
+  X(fchmodat) \
+  X(fchmodat2) \
+  X(fchown) \
+  X(fchownat) \
   X(fcntl) \
+  X(fdatasync) \
   X(fork) \
   X(fstat) \
+  X(fstatfs) \
+  X(fsync) \
+  X(ftruncate) \
   X(getcwd) \
   X(getdents64) \
   X(getegid) \
@@ -44,9 +61,16 @@
   X(getuid) \
   X(ioctl) \
   X(kill) \
+  X(lchown) \
+  X(link) \
+  X(linkat) \
   X(lseek) \
   X(lstat) \
   X(madvise) \
+  X(mkdir) \
+  X(mkdirat) \
+  X(mknod) \
+  X(mknodat) \
   X(mmap) \
   X(mprotect) \
   X(munmap) \
@@ -54,24 +78,47 @@
   X(newfstatat) \
   X(open) \
   X(openat) \
+  X(pread64) \
+  X(preadv) \
+  X(preadv2) \
   X(prlimit64) \
+  X(pwrite64) \
+  X(pwritev) \
+  X(pwritev2) \
   X(read) \
   X(readlink) \
   X(readlinkat) \
   X(readv) \
+  X(rename) \
+  X(renameat) \
+  X(renameat2) \
+  X(rmdir) \
   X(rt_sigaction) \
   X(rt_sigprocmask) \
   X(sched_yield) \
+  X(sendfile) \
   X(set_robust_list) \
   X(set_tid_address) \
   X(setpgid) \
   X(setsid) \
   X(stat) \
+  X(statfs) \
+  X(statx) \
+  X(symlink) \
+  X(symlinkat) \
+  X(sync) \
+  X(syncfs) \
   X(sysinfo) \
   X(tgkill) \
   X(time) \
+  X(truncate) \
   X(umask) \
   X(uname) \
+  X(unlink) \
+  X(unlinkat) \
+  X(utime) \
+  X(utimensat) \
+  X(utimes) \
   X(vfork) \
   X(wait4) \
   X(waitid) \

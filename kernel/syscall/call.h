@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "base/result.h"
 #include "cpu/trap_frame.h"
-#include "kernel/syscall/errno.h"
+#include "kernel/syscall/outcome.h"
 
 namespace kernel {
 
@@ -21,6 +21,14 @@ class CallResult {
   constexpr CallResult(base::Error error) : CallResult(errno_of(error)) {}    // NOLINT: the same
   constexpr CallResult(const base::Status& status)                            // NOLINT: the same
       : CallResult(status.ok() ? CallResult(uint64_t(0)) : CallResult(status.error())) {}
+
+  template <class T>                     // a number, or nothing
+  CallResult(const Outcome<T>& outcome)  // NOLINT: the same
+      : raw_(outcome.ok() ? 0 : CallResult(outcome.error()).raw()) {
+    if constexpr (!std::is_void_v<T>) {
+      raw_ = outcome.ok() ? uint64_t(outcome.value()) : raw_;
+    }
+  }
 
   [[nodiscard]] constexpr uint64_t raw() const { return raw_; }
 

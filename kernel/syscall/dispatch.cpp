@@ -15,6 +15,9 @@ namespace kernel {
 namespace {
 
 constexpr uint64_t max_number = 512;
+// The kernel's own calls, which Linux lacks.
+constexpr uint64_t own_start = 0x1000;
+constexpr uint64_t max_own = 16;
 
 CallResult call_unknown(const CallArguments& arguments) {
   Process& process = arguments.process;
@@ -42,7 +45,15 @@ consteval CallFunction function_of(Call call) {
 }
 
 struct Table {
-  CallFunction functions[max_number];
+  CallFunction functions[max_number + max_own];
+
+  [[nodiscard]] constexpr CallFunction find(uint64_t number) const {
+    const bool known = number < max_number || number - own_start < max_own;
+    return known ? functions[slot(number)] : call_unknown;
+  }
+  [[nodiscard]] static constexpr uint64_t slot(uint64_t number) {
+    return number < max_number ? number : number - own_start + max_number;
+  }
 };
 
 consteval Table make_table() {
@@ -51,7 +62,7 @@ consteval Table make_table() {
     function = call_unknown;
   }
   for (const CallNumber& entry : cpu::syscall_numbers) {
-    table.functions[entry.number] = function_of(entry.call);
+    table.functions[Table::slot(entry.number)] = function_of(entry.call);
   }
   return table;
 }
@@ -68,7 +79,7 @@ void trap_syscall(cpu::TrapFrame& frame) {
     arguments.value[i] = frame.syscall_argument(i);
   }
   thread.call = {number, arguments.value[0]};
-  const CallFunction function = number < max_number ? table.functions[number] : call_unknown;
+  const CallFunction function = table.find(number);
   frame.set_syscall_result(function(arguments).raw());
   (void)cpu::mask_interrupts();
   return_to_user(frame);

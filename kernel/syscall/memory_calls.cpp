@@ -34,15 +34,18 @@ Placement placement_of(uint64_t flags) {
 
 // A private mapping of a file: its pages are copies, so the shared kind is refused.
 CallResult attach_file(const CallArguments& arguments, UserSpace::Request& request) {
-  const SimpleFile* file = arguments.process.files().find(arguments.value[4]);
-  if (file == nullptr) {
+  const Ref<File> file = arguments.process.files().find(uint32_t(arguments.value[4]));
+  if (!file) {
     return Errno::bad_descriptor;
   }
   const uint64_t offset = arguments.value[5];
-  if (file->kind != FileKind::initfs || offset % base::page_size != 0) {
+  const auto contents = file->constant_bytes();
+  if (contents.empty()) {
+    return Errno::no_device;
+  }
+  if (offset % base::page_size != 0) {
     return Errno::invalid;
   }
-  const auto contents = file->entry.contents;
   request.contents.bytes =
       offset < contents.size() ? contents.subspan(offset) : decltype(contents)();
   request.contents.bytes =

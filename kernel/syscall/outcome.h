@@ -20,6 +20,14 @@ class [[nodiscard]] Outcome {
   Outcome(Errno error) : error_(error) {}                  // NOLINT: the same
   Outcome(base::Error error) : error_(errno_of(error)) {}  // NOLINT: the same
   template <class U>
+    requires(std::is_convertible_v<U &&, T>)
+  Outcome(base::Result<U>&& other)  // NOLINT: the same
+      : error_(other.ok() ? Errno::invalid : errno_of(other.error())) {
+    if (other.ok()) {
+      value_ = base::Optional<T>(T(base::move(other).value()));
+    }
+  }
+  template <class U>
     requires(std::is_convertible_v<U &&, T> && !std::is_same_v<U, T>)
   Outcome(Outcome<U>&& other)  // NOLINT: the same
       : error_(other.ok() ? Errno::invalid : other.error()) {

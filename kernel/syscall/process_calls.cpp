@@ -75,7 +75,7 @@ CallResult prlimit64(const CallArguments& arguments) {
   if (which == limit_stack) {
     limit = {UserSpace::stack_size, UserSpace::stack_size};
   } else if (which == limit_files) {
-    limit = {SimpleFileTable::capacity, SimpleFileTable::capacity};
+    limit = {FileTable::default_files, FileTable::max_files};
   }
   return arguments.value[3] == 0 ? CallResult(uint64_t(0))
                                  : CallResult(write_user(arguments.address(3), limit));
@@ -130,10 +130,6 @@ CallResult rt_sigprocmask(const CallArguments& arguments) {
   }
   return arguments.value[2] == 0 ? CallResult(uint64_t(0))
                                  : CallResult(write_user(arguments.address(2), old));
-}
-
-CallResult umask(const CallArguments& arguments) {
-  return uint64_t(arguments.process.exchange_file_mask(uint32_t(arguments.value[0] & 0777)));
 }
 
 }  // namespace kernel::calls

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kernel/fd/cpio.h"
-#include "kernel/fd/initfs.h"
+#include "kernel/fd/initfs_index.h"
 
 using namespace kernel;
 
@@ -61,68 +61,92 @@ Bytes sample() {
       .finish();
 }
 
-std::string contents_of(Text path) {
-  const auto entry = find_in_initfs(path, LastLink::follow);
-  return entry ? std::string(entry->contents.begin(), entry->contents.end()) : "(none)";
+// An index with its storage.
+struct Indexed {
+  explicit Indexed(const Bytes& archive) {
+    uint64_t count = 0;
+    problem = check_archive(archive, count);
+    if (problem == nullptr) {
+      storage.resize(count + 3);
+      index.build(archive, added, storage.data(), storage.size());
+    }
+  }
+
+  static constexpr Text added[] = {"dev", "bin"};
+  const char* problem = nullptr;
+  std::vector<InitfsEntry> storage;
+  InitfsIndex index;
+};
+
+std::string contents_of(const InitfsIndex& index, Text name) {
+  const InitfsEntry* entry = index.find(name);
+  return entry != nullptr ? std::string(entry->contents.begin(), entry->contents.end()) : "(none)";
+}
+
+std::vector<std::string> children_of(const InitfsIndex& index, Text directory) {
+  std::vector<std::string> names;
+  uint64_t position = 0;
+  while (const InitfsEntry* child = index.next_child(directory, position)) {
+    names.emplace_back(child->name);
+  }
+  return names;
 }
 
 }  // namespace
 
-TEST_CASE("paths_resolve_through_links_and_dots") {
+TEST_CASE("entries_are_found_by_their_names_alone") {
   const Bytes archive = sample();
-  REQUIRE(mount_initfs(archive) == nullptr);
-  CHECK(contents_of("/bin/busybox") == "ELF");
-  CHECK(contents_of("bin/busybox") == "ELF");
-  CHECK(contents_of("/bin/sh") == "ELF");
-  CHECK(contents_of("/bin/up") == "hello");
-  CHECK(contents_of("//etc/../bin/./sh") == "ELF");
-  CHECK(contents_of("/alias/sh") == "ELF");
-  CHECK(contents_of("/../../etc/motd") == "hello");
-  CHECK(contents_of("/etc/motd/") == "hello");
-}
-
-TEST_CASE("what_is_not_there_is_not_found") {
-  const Bytes archive = sample();
-  REQUIRE(mount_initfs(archive) == nullptr);
-  for (const char* path :
-       {"/none", "/bin/none", "/etc/motd/x", "/loop1", "/loop1/x", "/bi", "/bin/s"}) {
-    CHECK_FALSE(find_in_initfs(path, LastLink::follow));
+  const Indexed files(archive);
+  REQUIRE(files.problem == nullptr);
+  CHECK(contents_of(files.index, "bin/busybox") == "ELF");
+  CHECK(contents_of(files.index, "etc/motd") == "hello");
+  CHECK(contents_of(files.index, "bin/sh") == "busybox");
+  for (const char* name : {"none", "bin/none", "etc/motd/x", "bi", "bin/s", "/bin", "bin/", "."}) {
+    CHECK(files.index.find(name) == nullptr);
   }
-  CHECK_FALSE(find_in_initfs(std::string(5000, 'a'), LastLink::follow));
 }
 
-TEST_CASE("the_root_and_links_themselves_can_be_named") {
-  const Bytes archive = sample();
-  REQUIRE(mount_initfs(archive) == nullptr);
-  REQUIRE(find_in_initfs("/", LastLink::follow));
-  CHECK((find_in_initfs("/", LastLink::follow)->mode & mode_type) == mode_directory);
-  const auto link = find_in_initfs("/bin/sh", LastLink::keep);
-  REQUIRE(link);
-  CHECK((link->mode & mode_type) == mode_link);
+TEST_CASE("root_and_mount_points_are_there_even_when_the_archive_lacks_them") {
+  const Bytes archive = Archive().add("motd", mode_regular | 0644, "hello").finish();
+  const Indexed files(archive);
+  REQUIRE(files.problem == nullptr);
+  for (const char* name : {"", "dev", "bin"}) {
+    REQUIRE(files.index.find(name) != nullptr);
+    CHECK((files.index.find(name)->mode & mode_type) == mode_directory);
+  }
+}
+
+TEST_CASE("of_two_entries_of_one_name_the_first_counts") {
+  const Bytes archive = Archive()
+                            .add("motd", mode_regular | 0644, "first")
+                            .add("./motd", mode_regular | 0644, "second")
+                            .finish();
+  const Indexed files(archive);
+  CHECK(contents_of(files.index, "motd") == "first");
+  CHECK(children_of(files.index, "") == std::vector<std::string>{"bin", "dev", "motd"});
 }
 
 TEST_CASE("directories_list_their_children_once") {
-  const Bytes archive = sample();
-  REQUIRE(mount_initfs(archive) == nullptr);
-  std::vector<std::string> names;
-  uint64_t position = 0;
-  while (const auto child = next_in_directory("bin", position)) {
-    names.emplace_back(child->name);
-  }
-  CHECK(names == std::vector<std::string>{"busybox", "sh", "up"});
-  names.clear();
-  position = 0;
-  while (const auto child = next_in_directory("", position)) {
-    names.emplace_back(child->name);
-  }
-  CHECK(names == std::vector<std::string>{"bin", "etc", "loop1", "loop2", "alias"});
+  const Bytes archive = Archive()
+                            .add("bin", directory)
+                            .add("bin/b", program)
+                            .add("bin-old", directory)
+                            .add("bin-old/x", program)
+                            .add("bin/deep", directory)
+                            .add("bin/deep/er", program)
+                            .add("bin/a", program)
+                            .finish();
+  const Indexed files(archive);
+  CHECK(children_of(files.index, "bin") == std::vector<std::string>{"bin/a", "bin/b", "bin/deep"});
+  CHECK(children_of(files.index, "") == std::vector<std::string>{"bin", "bin-old", "dev"});
+  CHECK(children_of(files.index, "bin/a").empty());
 }
 
 TEST_CASE("cut_off_archives_are_refused_at_every_length") {
   const Bytes whole = sample();
   for (size_t size = 0; size + 4 < whole.size(); ++size) {
     const Bytes part(whole.begin(), whole.begin() + long(size));
-    REQUIRE(mount_initfs(part) != nullptr);
+    REQUIRE(Indexed(part).problem != nullptr);
   }
 }
 
@@ -140,9 +164,11 @@ TEST_CASE("random_damage_is_refused_or_harmless") {
     while (const auto entry = reader.next()) {
       REQUIRE(entry->contents.data() + entry->contents.size() <= damaged.data() + damaged.size());
     }
-    if (mount_initfs(damaged) == nullptr) {
-      (void)contents_of("/alias/up");
+    const Indexed files(damaged);
+    if (files.problem == nullptr) {
+      (void)contents_of(files.index, "bin/up");
+      (void)children_of(files.index, "bin");
     }
   }
-  REQUIRE(mount_initfs({}) != nullptr);
+  REQUIRE(Indexed(Bytes()).problem != nullptr);
 }
