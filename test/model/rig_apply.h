@@ -201,12 +201,12 @@ bool Rig<F>::apply(const Operation& operation) {
       break;
     }
     case Kind::inherit: {
-      static constexpr vm::Advice advices[] = {vm::Advice::dont_fork, vm::Advice::wipe_on_fork};
-      static constexpr vm::Inherit meanings[] = {vm::Inherit::none, vm::Inherit::wipe};
+      static constexpr vm::Advice advices[] = {vm::Advice::dont_fork, vm::Advice::wipe_on_fork,
+                                               vm::Advice::do_fork, vm::Advice::keep_on_fork};
       World after = model_;
-      const unsigned which = operation.choice % 2;
-      const Status expected = after.set_inherit(index, first, count, meanings[which]);
-      const Status real = on_cpu([&] { return space.advise(range(first, count), advices[which]); });
+      const vm::Advice advice = advices[operation.choice % 4];
+      const Status expected = after.set_inherit(index, first, count, advice);
+      const Status real = on_cpu([&] { return space.advise(range(first, count), advice); });
       same(real, expected, "advise(inherit)");
       changed = !failed_for_memory_ && (real.ok() || real.error() == base::Error::not_mapped);
       if (changed) model_ = after;

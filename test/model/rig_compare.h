@@ -37,7 +37,7 @@ void Rig<F>::compare_layout(unsigned index) {
     const bool equal =
         have.access() == want.access.without(base::Right::user) &&
         have.max_access() == want.max_access.without(base::Right::user) &&
-        have.sharing() == want.sharing && have.inherit() == want.inherit &&
+        have.sharing() == want.sharing && have.inherit() == want.inherit() &&
         (have.object() != nullptr) == (want.object >= 0) && have.charged() == want.charged &&
         (want.object < 0 || have.object_page_of(vpn(page)).raw() == want.object_page);
     if (!equal) {
@@ -48,7 +48,7 @@ void Rig<F>::compare_layout(unsigned index) {
           (unsigned long long)page, index, have.access().raw(), have.max_access().raw(),
           unsigned(have.sharing()), unsigned(have.inherit()), have.charged(),
           (unsigned long long)have.object_page().raw(), want.access.raw(), want.max_access.raw(),
-          unsigned(want.sharing), unsigned(want.inherit), want.charged,
+          unsigned(want.sharing), unsigned(want.inherit()), want.charged,
           (unsigned long long)want.object_page);
     }
   }

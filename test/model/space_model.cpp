@@ -105,9 +105,9 @@ Status World::grow(unsigned space, uint64_t first, uint64_t count, uint64_t new_
 void World::clone(unsigned from, unsigned to) {
   spaces[to].pages.clear();
   for (const auto& [at, page] : spaces[from].pages) {
-    if (page.inherit == vm::Inherit::none) continue;
+    if (!page.inherited) continue;
     Page copy = page;
-    if (page.inherit == vm::Inherit::wipe) copy.own.reset();
+    if (page.wiped) copy.own.reset();
     spaces[to].pages[at] = copy;
   }
 }
@@ -122,16 +122,21 @@ Status World::dont_need(unsigned space, uint64_t first, uint64_t count) {
   return whole ? Status() : Status(Error::not_mapped);
 }
 
-Status World::set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Inherit inherit) {
+Status World::set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Advice advice) {
   Space& it = spaces[space];
   for (uint64_t page = first; page < first + count; ++page) {
     const auto at = it.pages.find(page);
-    if (at == it.pages.end() || inherit != vm::Inherit::wipe) continue;
+    if (at == it.pages.end() || advice != vm::Advice::wipe_on_fork) continue;
     if (at->second.object >= 0) return Error::invalid_argument;
   }
   for (uint64_t page = first; page < first + count; ++page) {
     const auto at = it.pages.find(page);
-    if (at != it.pages.end()) at->second.inherit = inherit;
+    if (at == it.pages.end()) continue;
+    Page& its = at->second;
+    if (advice == vm::Advice::dont_fork) its.inherited = false;
+    if (advice == vm::Advice::do_fork) its.inherited = true;
+    if (advice == vm::Advice::wipe_on_fork) its.wiped = true;
+    if (advice == vm::Advice::keep_on_fork) its.wiped = false;
   }
   return it.whole(first, count) ? Status() : Status(Error::not_mapped);
 }

@@ -14,7 +14,7 @@
 #include "base/access.h"
 #include "base/result.h"
 #include "model/operation.h"
-#include "vm/space/mapping.h"
+#include "vm/space/requests.h"
 
 namespace model {
 
@@ -29,15 +29,19 @@ struct Page {
   vm::Sharing sharing = vm::Sharing::private_copy;
   int object = -1;  // index, -1: zero-fill
   uint64_t object_page = 0;
-  vm::Inherit inherit = vm::Inherit::copy;
+  bool inherited = true;
+  bool wiped = false;  // when inherited
   bool charged = false;
   std::optional<uint64_t> own;  // private contents, once written
 
+  [[nodiscard]] vm::Inherit inherit() const {
+    return !inherited ? vm::Inherit::none : wiped ? vm::Inherit::wipe : vm::Inherit::copy;
+  }
   // Is `next`, one page further on, part of the same mapping?
   [[nodiscard]] bool continues_in(const Page& next) const {
     return access == next.access && max_access == next.max_access && sharing == next.sharing &&
            object == next.object && (object < 0 || object_page + 1 == next.object_page) &&
-           inherit == next.inherit && charged == next.charged;
+           inherited == next.inherited && wiped == next.wiped && charged == next.charged;
   }
 };
 
@@ -72,7 +76,8 @@ class World {
   base::Status grow(unsigned space, uint64_t first, uint64_t count, uint64_t new_count);
   void clone(unsigned from, unsigned to);
   base::Status dont_need(unsigned space, uint64_t first, uint64_t count);
-  base::Status set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Inherit inherit);
+  // dont_fork, do_fork, wipe_on_fork, keep_on_fork.
+  base::Status set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Advice advice);
 
   [[nodiscard]] Touch touch(unsigned space, uint64_t page, base::Access use) const;
   // Of a page that can be touched.

@@ -171,6 +171,62 @@ TEMPLATE_TEST_CASE("a clone inherits as each mapping says", "", x86_64::Format, 
   CHECK(parent.read(0x106) == 0x106u);
 }
 
+TEMPLATE_TEST_CASE("advice about children is undone by its opposite alone", "", x86_64::Format,
+                   aarch64::Format) {
+  using vm::Advice;
+  World<TestType> world;
+  Process<TestType> parent(world);
+  REQUIRE(parent.map(0x1000, 2).ok());
+  REQUIRE(parent.write(0x1000, 7));
+  const auto advise = [&](std::initializer_list<Advice> advices) {
+    for (const Advice advice : advices) {
+      REQUIRE(parent.space.advise(range(0x1000, 2), advice).ok());
+    }
+    return (*parent.space.mapping_at_or_after(Vpn(0x1000))).inherit();
+  };
+  CHECK(advise({Advice::dont_fork, Advice::wipe_on_fork}) == vm::Inherit::none);
+  CHECK(advise({Advice::do_fork}) == vm::Inherit::wipe);
+  CHECK(advise({Advice::dont_fork, Advice::keep_on_fork}) == vm::Inherit::none);
+  CHECK(advise({Advice::do_fork}) == vm::Inherit::copy);
+  CHECK(advise({Advice::wipe_on_fork, Advice::dont_fork}) == vm::Inherit::none);
+  Process<TestType> child(world);
+  REQUIRE(parent.space.clone_into(child.space).ok());
+  CHECK_FALSE(child.read(0x1000).has_value());
+}
+
+TEMPLATE_TEST_CASE("what a move leaves behind is not locked any more", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> process(world);
+  REQUIRE(process.map(0x1000, 4).ok());
+  REQUIRE(process.space.lock(range(0x1000, 4), vm::Locking::all).ok());
+  vm::SpaceLimits limits;
+  limits.locked = PageCount(4);
+  process.space.set_limits(limits);
+  vm::RemapRequest request;
+  request.source = range(0x1001, 2);
+  request.new_count = PageCount(2);
+  request.move = vm::RemapRequest::Move::fixed;
+  request.target = Vpn(0x5000);
+  request.source_becomes = vm::RemapRequest::Source::leave;
+  REQUIRE(process.space.remap(request).ok());
+  process.space.check();
+  CHECK(process.space.statistics().locked == PageCount(4));
+  CHECK(process.space.advise(range(0x1001, 2), vm::Advice::dont_need).ok());
+  CHECK(process.space.advise(range(0x5000, 2), vm::Advice::dont_need).error() ==
+        base::Error::invalid_argument);
+}
+
+TEMPLATE_TEST_CASE("locking what cannot be brought in locks it and says so", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> process(world);
+  REQUIRE(process.map(0x1000, 2, Access::none()).ok());
+  CHECK(process.space.lock(range(0x1000, 2), vm::Locking::all).error() ==
+        base::Error::out_of_memory);
+  CHECK(process.space.statistics().locked == PageCount(2));
+}
+
 TEMPLATE_TEST_CASE("remap moves contents and grows in place when it can", "", x86_64::Format,
                    aarch64::Format) {
   World<TestType> world;

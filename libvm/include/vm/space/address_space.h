@@ -104,8 +104,10 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Status advise(base::VpnRange range, Advice advice);
 
   // Locking::none unlocks. Locked pages are brought in (Locking::all) and stay. Errors:
-  // not_mapped (a hole), out_of_memory (limit: then nothing is locked), would_block (a pager owes
-  // pages: they are locked when they come).
+  // not_mapped (a hole), limit_exceeded: nothing is locked. out_of_memory: nothing is locked if it
+  // was for a node; if a page cannot be brought in (no right at all, no such page, no frame), the
+  // range is locked all the same, as with Linux. would_block (a pager owes pages: they are locked
+  // when they come).
   [[nodiscard]] base::Status lock(base::VpnRange range, Locking locking);
   // Every present mapping and, if `future` is not none, every later one.
   [[nodiscard]] base::Status lock_all(Locking present, Locking future);
@@ -277,7 +279,8 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Status discard(base::VpnRange range);
   [[nodiscard]] base::Status will_need(base::VpnRange range);
   void set_locking(base::VpnRange range, Locking locking) BASE_REQUIRES(lock_);
-  [[nodiscard]] base::Status bring_in(base::VpnRange range);
+  enum class OnFailure : uint8_t { stop, next_mapping };
+  [[nodiscard]] base::Status bring_in(base::VpnRange range, OnFailure on_failure);
   void note_dirty(const Found& found);
   void drop_object_pages(base::VpnRange range, Batch& batch) BASE_REQUIRES(lock_);
   template <class Act>

@@ -54,7 +54,11 @@ class Mapping {
   }
   [[nodiscard]] constexpr Sharing sharing() const { return Sharing(get(8, 1)); }
   [[nodiscard]] constexpr bool is_shared() const { return sharing() == Sharing::shared; }
-  [[nodiscard]] constexpr Inherit inherit() const { return Inherit(get(9, 2)); }
+  [[nodiscard]] constexpr Inherit inherit() const {
+    return get(20, 1) != 0 ? Inherit::none : inherited_as();
+  }
+  // How children would get it, were it inherited.
+  [[nodiscard]] constexpr Inherit inherited_as() const { return Inherit(get(9, 2)); }
   [[nodiscard]] constexpr Pattern pattern() const { return Pattern(get(11, 2)); }
   [[nodiscard]] constexpr HugePages huge_pages() const { return HugePages(get(13, 2)); }
   [[nodiscard]] constexpr Locking locking() const { return Locking(get(15, 2)); }
@@ -83,7 +87,11 @@ class Mapping {
   constexpr Mapping& set_access(base::Access access) { return put(0, 4, access.raw()); }
   constexpr Mapping& set_max_access(base::Access access) { return put(4, 4, access.raw()); }
   constexpr Mapping& set_sharing(Sharing sharing) { return put(8, 1, uint64_t(sharing)); }
-  constexpr Mapping& set_inherit(Inherit inherit) { return put(9, 2, uint64_t(inherit)); }
+  constexpr Mapping& set_inherit(Inherit inherit) {
+    return inherit == Inherit::none ? put(20, 1, 1) : set_inherited().set_inherited_as(inherit);
+  }
+  constexpr Mapping& set_inherited() { return put(20, 1, 0); }
+  constexpr Mapping& set_inherited_as(Inherit inherit) { return put(9, 2, uint64_t(inherit)); }
   constexpr Mapping& set_pattern(Pattern pattern) { return put(11, 2, uint64_t(pattern)); }
   constexpr Mapping& set_huge_pages(HugePages huge) { return put(13, 2, uint64_t(huge)); }
   constexpr Mapping& set_locking(Locking locking) { return put(15, 2, uint64_t(locking)); }

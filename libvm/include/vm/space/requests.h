@@ -113,9 +113,9 @@ enum class Advice : uint8_t {
   huge_pages,
   no_huge_pages,
   dont_fork,       // Inherit::none
-  do_fork,         // Inherit::copy
-  wipe_on_fork,    // Inherit::wipe; private zero-fill memory only
-  keep_on_fork,    // Inherit::copy
+  do_fork,         // undoes dont_fork
+  wipe_on_fork,    // Inherit::wipe, unless dont_fork; private zero-fill memory only
+  keep_on_fork,    // undoes wipe_on_fork
   cold,            // hint: reclaim soon
   page_out,        // hint: reclaim now
   populate_read,   // fault in for reading, report failure

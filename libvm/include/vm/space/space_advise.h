@@ -45,22 +45,26 @@ base::Status AddressSpace<M>::advise(base::VpnRange range, Advice advice) {
       Operation operation(*this);
       return set_attributes(range, any, [&](Mapping& mapping) { mapping.set_huge_pages(huge); });
     }
-    case Advice::dont_fork:
-    case Advice::do_fork:
-    case Advice::keep_on_fork: {
-      const Inherit inherit = advice == Advice::dont_fork ? Inherit::none : Inherit::copy;
+    case Advice::dont_fork: {
       Operation operation(*this);
-      return set_attributes(range, any, [&](Mapping& mapping) {
-        // do_fork and keep_on_fork each undo their own opposite only.
-        if (advice == Advice::do_fork && mapping.inherit() == Inherit::wipe) return;
-        if (advice == Advice::keep_on_fork && mapping.inherit() == Inherit::none) return;
-        mapping.set_inherit(inherit);
+      return set_attributes(range, any,
+                            [](Mapping& mapping) { mapping.set_inherit(Inherit::none); });
+    }
+    // do_fork and keep_on_fork each undo their own opposite only.
+    case Advice::do_fork: {
+      Operation operation(*this);
+      return set_attributes(range, any, [](Mapping& mapping) { mapping.set_inherited(); });
+    }
+    case Advice::keep_on_fork: {
+      Operation operation(*this);
+      return set_attributes(range, any, [](Mapping& mapping) {
+        if (mapping.inherited_as() == Inherit::wipe) mapping.set_inherited_as(Inherit::copy);
       });
     }
     case Advice::wipe_on_fork: {
       Operation operation(*this);
       return set_attributes(range, private_zero_fill,
-                            [&](Mapping& mapping) { mapping.set_inherit(Inherit::wipe); });
+                            [](Mapping& mapping) { mapping.set_inherited_as(Inherit::wipe); });
     }
     case Advice::dont_need:
     case Advice::free: return drop_contents(range, advice);
@@ -176,7 +180,7 @@ base::Status AddressSpace<M>::lock(base::VpnRange range, Locking locking) {
     BASE_TRY(supply_nodes(2));
     set_locking(range, locking);
   }
-  return locking == Locking::all ? bring_in(range) : base::Status();
+  return locking == Locking::all ? bring_in(range, OnFailure::stop) : base::Status();
 }
 
 template <Machine M>
@@ -190,7 +194,7 @@ void AddressSpace<M>::set_locking(base::VpnRange range, Locking locking) {
 
 // Faults everything in as its mapping allows: private writable pages get their own copy.
 template <Machine M>
-base::Status AddressSpace<M>::bring_in(base::VpnRange range) {
+base::Status AddressSpace<M>::bring_in(base::VpnRange range, OnFailure on_failure) {
   for (base::Vpn at = range.first(); at < range.end();) {
     base::Optional<Mapping> mapping;
     {
@@ -203,10 +207,11 @@ base::Status AddressSpace<M>::bring_in(base::VpnRange range) {
                                   ? base::Access(base::Right::write)
                               : access.can_read() ? base::Access(base::Right::read)
                                                   : base::Access(base::Right::execute);
-    if (access.any(want)) {
-      const FaultOutcome outcome = populate(mapping->range().intersect(range), want);
-      if (outcome.must_wait()) return base::Error::would_block;
-      if (!outcome.is_resolved()) return base::Error::out_of_memory;
+    const FaultOutcome outcome = access.any(want)
+                                     ? populate(mapping->range().intersect(range), want)
+                                     : FaultOutcome::refused(Refusal::access);
+    if (!outcome.is_resolved() && on_failure == OnFailure::stop) {
+      return outcome.must_wait() ? base::Error::would_block : base::Error::out_of_memory;
     }
     at = mapping->end();
   }
@@ -225,7 +230,7 @@ base::Status AddressSpace<M>::lock_all(Locking present, Locking future) {
     future_locking_ = future;
   }
   // As with Linux, pages that cannot be brought in are no error of mlockall.
-  if (present == Locking::all) (void)bring_in(user_pages());
+  if (present == Locking::all) (void)bring_in(user_pages(), OnFailure::next_mapping);
   return {};
 }
 

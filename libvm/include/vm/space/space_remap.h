@@ -107,8 +107,10 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
   if (here.sealed) return base::Error::busy;
   const base::PageCount more = leave ? new_count : new_count - kept;
   const base::PageCount none;
-  BASE_TRY(check_limits(more, mapping.charged() ? more : none,
-                        mapping.locking() != Locking::none ? more : none, 3));
+  const bool locked = mapping.locking() != Locking::none;
+  // What stays behind is not locked any more.
+  BASE_TRY(check_limits(more, mapping.charged() ? more : none, locked && !leave ? more : none,
+                        locked && leave ? 4 : 3));
   BASE_TRY(supply_nodes(4));
   BASE_TRY(operation.releases.reserve(there.objects + here.objects + 1));
   system_.epochs().close(gate_);
@@ -125,6 +127,7 @@ base::Result<base::VpnRange> AddressSpace<M>::move_mapping(Operation& operation,
     operation.batch.flush();
     const Mapping moved = mapping.moved(kept_range.first(), target);
     if (!leave) take_mappings(operation, request.source);
+    if (leave && locked) set_locking(request.source, Locking::none);
     if (moved.object() != nullptr) moved.object()->retain();
     insert_mapping(moved);
     publish_mappings();
