@@ -9,6 +9,8 @@
 #include "cpu/traps.h"
 #include "kernel/driver/acpi.h"
 #include "kernel/driver/console.h"
+#include "kernel/driver/screen.h"
+#include "kernel/fd/cpio.h"
 #include "kernel/fd/initfs.h"
 #include "kernel/host/boot_info.h"
 #include "kernel/host/cpu_local.h"
@@ -76,6 +78,22 @@ void start_memory() {
   LOG_INFO("memory: %lu MiB usable", usable_frame_count() >> 8);
 }
 
+void start_screen() {
+  if (!options().screen) {
+    return;
+  }
+  const auto font = find_in_cpio(boot_initrd(), "lib/console.psf");
+  const char* problem = font ? init_screen(*font) : "no font /lib/console.psf";
+  if (problem != nullptr) {
+    LOG_INFO("screen: none (%s)", problem);
+    return;
+  }
+  const boot::BootFramebuffer& frame = boot_info().framebuffer;
+  const ScreenSize size = screen_size();
+  LOG_INFO("screen: %u by %u pixels, %u by %u characters", frame.width, frame.height, size.columns,
+           size.rows);
+}
+
 void require(const char* problem) {
   if (problem != nullptr) {
     panic("%s", problem);
@@ -102,12 +120,15 @@ void mount_files() {
   init_schemes();
 }
 
-// tools/run drops what the firmware and the loader wrote, up to this mark.
+// tools/run drops what the firmware and the loader wrote, up to this mark. For the
+// serial line alone.
 void mark_console() {
   if (options().console_mark[0] != '\0') {
-    console_write("\n@console ");
-    console_write(options().console_mark);
-    console_write("\n");
+    for (const Text part : {Text("\n@console "), Text(options().console_mark), Text("\n")}) {
+      for (const char byte : part) {
+        cpu::uart_write(byte);
+      }
+    }
   }
 }
 
@@ -154,6 +175,7 @@ void kernel_main(const void* candidate) {
   start_cpu();
   log_features();
   start_memory();
+  start_screen();
   start_devices();
   init_random();
   enter_main_thread();

@@ -5,6 +5,7 @@
 #include "cpu/console_uart.h"
 #include "cpu/cpu.h"
 #include "cpu/interrupt_controller.h"
+#include "kernel/driver/screen.h"
 #include "kernel/host/options.h"
 
 namespace kernel {
@@ -148,6 +149,7 @@ void console_write(Text text) {
     }
     cpu::uart_write(byte);
   }
+  screen_write_lines(text);
 }
 
 size_t console_read(std::span<char> buffer) {

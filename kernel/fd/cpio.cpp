@@ -110,4 +110,17 @@ std::optional<CpioEntry> CpioReader::next() {
                    value(field_modified)};
 }
 
+std::optional<std::span<const uint8_t>> find_in_cpio(std::span<const uint8_t> archive, Text name) {
+  constexpr uint32_t type_mask = 0170000;
+  constexpr uint32_t regular = 0100000;
+  CpioReader reader(archive);
+  while (const auto entry = reader.next()) {
+    const Text stored = entry->name.starts_with("./") ? entry->name.substr(2) : entry->name;
+    if (stored == name && (entry->mode & type_mask) == regular) {
+      return entry->contents;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace kernel

@@ -43,4 +43,8 @@ class CpioReader {
   const char* problem_ = nullptr;
 };
 
+// The regular file of that name ("lib/font"), also where the archive has it as "./lib/font".
+[[nodiscard]] std::optional<std::span<const uint8_t>> find_in_cpio(std::span<const uint8_t> archive,
+                                                                   Text name);
+
 }  // namespace kernel

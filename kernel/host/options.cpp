@@ -55,6 +55,23 @@ Outcome set_cpus(Text value) {
   return Outcome::good;
 }
 
+// "80x24"
+Outcome set_console_size(Text value) {
+  const size_t cross = value.find('x');
+  if (cross == Text::npos) {
+    return Outcome::malformed;
+  }
+  const auto columns = parse_number(value.substr(0, cross));
+  const auto rows = parse_number(value.substr(cross + 1));
+  constexpr uint64_t most = 4096;
+  if (!columns || !rows || *columns == 0 || *rows == 0 || *columns > most || *rows > most) {
+    return Outcome::malformed;
+  }
+  parsed.columns = unsigned(*columns);
+  parsed.rows = unsigned(*rows);
+  return Outcome::good;
+}
+
 // Keys that the loader reads and checks.
 Outcome elsewhere(Text) {
   return Outcome::good;
@@ -112,6 +129,11 @@ constexpr Key keys[] = {
      [](Text v) {
        return choose(v, parsed.randomise, Choices<bool, 2>{{{"on", true}, {"off", false}}});
      }},
+    {"screen",
+     [](Text v) {
+       return choose(v, parsed.screen, Choices<bool, 2>{{{"on", true}, {"off", false}}});
+     }},
+    {"console_size", set_console_size},
     {"smp", set_cpus},
     {"run", set_run},
     {"console_mark", [](Text v) { return copy_text(v, parsed.console_mark); }},

@@ -32,6 +32,9 @@ struct Options {
   PanicTest panic_test = PanicTest::none;
   SelfTest self_test = SelfTest::none;
   bool randomise = true;
+  bool screen = true;
+  unsigned columns = 0;  // of the terminal behind the serial console, 0: unknown
+  unsigned rows = 0;
   uint64_t cpus = 1;
   bool has_run = false;
   char run[max_run_line]{};

@@ -13,8 +13,8 @@ namespace {
 
 PageTree tree;
 
-// Devices are mapped from the start of the window, never unmapped; stacks fill slots from the
-// middle on: one guard page and the stack, in a slot of 32 KiB.
+// Devices and pixels are mapped from the start of the window, never unmapped; stacks fill slots
+// from the middle on: one guard page and the stack, in a slot of 32 KiB.
 constexpr uint64_t device_start = cpu::kernel_map_start;
 constexpr uint64_t stack_start =
     cpu::kernel_map_start + (cpu::kernel_map_end - cpu::kernel_map_start) / 2;
@@ -27,6 +27,7 @@ uint64_t slots_used[slot_count / 64];
 
 constexpr cpu::PageRights data_rights{true, false, false, false};
 constexpr cpu::PageRights device_rights{true, false, false, true};
+constexpr cpu::PageRights pixel_rights{true, false, false, false, true};
 
 std::optional<uint64_t> take_slot() {
   const cpu::InterruptGuard guard;
@@ -48,6 +49,24 @@ void return_slot(uint64_t slot) {
 // The stack's lowest byte: the slot's upper half, so the lower half is the guard.
 uint64_t stack_of(uint64_t slot) {
   return stack_start + slot * slot_size + kernel_stack_size;
+}
+
+void* map_for_good(uint64_t physical, uint64_t size, cpu::PageRights rights) {
+  const uint64_t offset = physical % base::page_size;
+  const uint64_t room = stack_start - next_device;
+  if (size == 0 || size > room || offset + size > room) {
+    return nullptr;
+  }
+  const uint64_t start = next_device;
+  const uint64_t pages = (offset + size + base::page_size - 1) / base::page_size;
+  next_device += pages * base::page_size;
+  for (uint64_t i = 0; i < pages; ++i) {
+    const auto frame = base::Pfn((physical >> base::page_shift) + i);
+    if (!tree.map(start + i * base::page_size, frame, rights)) {
+      return nullptr;
+    }
+  }
+  return reinterpret_cast<void*>(start + offset);
 }
 
 void unmap_stack(uint64_t base) {
@@ -84,20 +103,11 @@ PageTree kernel_tree() {
 }
 
 volatile void* map_device(uint64_t physical, uint64_t size) {
-  const uint64_t offset = physical % base::page_size;
-  const uint64_t pages = (offset + size + base::page_size - 1) / base::page_size;
-  const uint64_t start = next_device;
-  if (size == 0 || pages > (stack_start - start) / base::page_size) {
-    return nullptr;
-  }
-  next_device += pages * base::page_size;
-  for (uint64_t i = 0; i < pages; ++i) {
-    const auto frame = base::Pfn((physical >> base::page_shift) + i);
-    if (!tree.map(start + i * base::page_size, frame, device_rights)) {
-      return nullptr;
-    }
-  }
-  return reinterpret_cast<volatile void*>(start + offset);
+  return map_for_good(physical, size, device_rights);
+}
+
+void* map_framebuffer(uint64_t physical, uint64_t size) {
+  return map_for_good(physical, size, pixel_rights);
 }
 
 base::Result<KernelStack> KernelStack::create() {

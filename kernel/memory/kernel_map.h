@@ -15,6 +15,10 @@ void init_kernel_map();
 
 [[nodiscard]] PageTree kernel_tree();
 
+// Maps pixels at a physical address for good, for writes that may be gathered; nullptr when out of
+// memory or out of room. Devices that act on single accesses are map_device()'s (seam/memory.h).
+[[nodiscard]] void* map_framebuffer(uint64_t physical, uint64_t size);
+
 inline constexpr uint64_t kernel_stack_size = 16384;
 
 // A kernel stack with an unmapped guard page below it. Move-only; unmapped and freed when destroyed

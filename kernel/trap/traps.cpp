@@ -4,6 +4,7 @@
 #include "cpu/interrupt_controller.h"
 #include "cpu/per_cpu.h"
 #include "kernel/driver/console.h"
+#include "kernel/driver/screen.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/log.h"
 #include "kernel/log/panic.h"
@@ -45,6 +46,7 @@ void trap_interrupt(cpu::TrapFrame& frame, uint32_t line) {
 
 void trap_timer(cpu::TrapFrame& frame) {
   ++cpu_local().ticks;
+  refresh_screen();
   (void)is_observed(frame, ObservedTrap::timer);
   run_timers();
   scheduler_tick(frame.from_user());

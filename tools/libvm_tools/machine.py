@@ -28,6 +28,7 @@ class Machine:
     icount: bool = False    # guest instructions drive the clock: deterministic, one host thread
     monitor: bool = False   # QEMU's monitor behind Ctrl-A on the console
     gdb_port: int | None = None
+    qmp: Path | None = None  # socket of QEMU's machine protocol
     cpu: str | None = None
     extra: list[str] = field(default_factory=list)
 
@@ -63,4 +64,6 @@ class Machine:
             command += ["-mon", "chardev=console,mode=readline"]
         if self.gdb_port is not None:
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{self.gdb_port}"]
+        if self.qmp is not None:
+            command += ["-qmp", f"unix:{self.qmp},server=on,wait=off"]
         return command + self.extra

@@ -15,8 +15,9 @@ from pathlib import Path
 from . import build
 from .guest_tree import guest_tree
 from .machine import CHANNEL_WORDS, FIRMWARE, Machine
+from .qmp import Qmp, QmpError
 from .session import Outcome, Session
-from .status import BAD_USAGE, BUILD, MISSING, TABLE, Stop
+from .status import BAD_USAGE, BUILD, MISSING, QEMU, TABLE, Stop
 
 USAGE = """\
 usage: tools/run [x86_64|aarch64] [OPTION]...
@@ -32,6 +33,8 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-A
   --append WORDS      more words for the kernel's command line; repeatable
   --timeout S         end the machine after S seconds (120 with --cmd, otherwise never)
   --icount            count instructions: deterministic, one processor, the benchmarks' CPU
+  --screenshot FILE   when there was output and then none for a second, write what the screen
+                      shows to FILE (PNG; PPM if it ends in .ppm) and end the machine
   --gdb               wait for a debugger before the first instruction
   --print             show the QEMU command line on stderr
   --help              this text
@@ -50,6 +53,7 @@ class Options:
     append: list[str] = field(default_factory=list)
     timeout: float | None = None
     icount: bool = False
+    screenshot: Path | None = None
     gdb: bool = False
     show: bool = False
 
@@ -83,6 +87,13 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e7:
         raise bad(f"--timeout {text or repr(text)}: not a number of seconds above 0")
     return value
+
+
+def picture(text: str) -> Path:
+    path = Path(text)
+    if not text or path.is_dir() or not path.absolute().parent.is_dir():
+        raise bad(f"--screenshot {text or repr(text)}: not a name for a file")
+    return path
 
 
 def addition(text: str, taken: set[str]) -> tuple[Path, str]:
@@ -132,7 +143,8 @@ def parse(arguments: list[str]) -> Options:
         if name in ("--eager", "--gdb", "--icount", "--print") and not equals:
             setattr(options, {"--print": "show"}.get(name, name[2:]), True)
             continue
-        if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout"):
+        if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout",
+                        "--screenshot"):
             raise bad(f"unknown argument {word or repr(word)}")
         if name in seen and name not in ("--add", "--append"):
             raise bad(f"{name} is given twice")
@@ -147,6 +159,7 @@ def parse(arguments: list[str]) -> Options:
             case "--mem": options.mem = memory(value)
             case "--add": options.add.append(addition(value, guests))
             case "--append": options.append.append(command_text(name, value))
+            case "--screenshot": options.screenshot = picture(value)
             case "--timeout": options.timeout = seconds(value)
     if options.icount and (options.smp or 1) != 1:
         raise bad("--icount counts one processor: it cannot go with --smp above 1")
@@ -169,6 +182,12 @@ def make_initrd(options: Options) -> bytes:
 def kernel_line(options: Options, token: str, terminal: bool) -> str:
     words = [*CHANNEL_WORDS[options.arch], f"console_mark={token}",
              "console=" + ("tty" if terminal else "pipe"), f"smp={processors(options)}"]
+    if options.icount:
+        words.append("screen=off")  # drawing is no part of what is counted
+    if terminal:
+        size = os.get_terminal_size(1)
+        if 0 < size.columns <= 4096 and 0 < size.lines <= 4096:
+            words.append(f"console_size={size.columns}x{size.lines}")
     if options.eager:
         words.append("paging=eager")
     words += options.append
@@ -222,6 +241,7 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
         raise Stop(MISSING, f"there is no firmware {code}")
     shutil.copyfile(variables, run_folder / "variables.fd")
     port = free_port(1234) if options.gdb else None
+    qmp = run_folder / "qmp" if options.screenshot else None
     if port is not None:
         say(f"waiting for a debugger; in another terminal: gdb-multiarch {build.kernel(options.arch)}"
             f" -ex 'target remote :{port}' -ex 'hbreak kernel_entry' -ex continue")
@@ -229,14 +249,30 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
     def command(log: str) -> list[str]:
         line = Machine(options.arch, image, run_folder / "variables.fd", log,
                        smp=processors(options), mem=options.mem, icount=options.icount,
-                       monitor=terminal, gdb_port=port).command()
+                       monitor=terminal, gdb_port=port, qmp=qmp).command()
         if options.show:
             say(shlex.join(line))
         return line
 
     session = Session(command, token.encode(), timeout=options.timeout, terminal=terminal,
                       **session_options)
-    return session.run(), session
+    if options.screenshot is None:
+        return session.run(), session
+    options.screenshot.unlink(missing_ok=True)
+    session.on_quiet = lambda: take_picture(qmp, options.screenshot)
+    outcome = session.run()
+    if not options.screenshot.exists() and outcome.reason is None:
+        outcome = Outcome(QEMU, "no screenshot: the machine ended before the console was quiet")
+    return outcome, session
+
+
+def take_picture(socket_path: Path, path: Path) -> None:
+    try:
+        connection = Qmp(socket_path)
+        connection.picture(path)
+        connection.close()
+    except QmpError as error:
+        raise Stop(QEMU, f"no screenshot: {error}") from error
 
 
 def say(message: str) -> None:

@@ -21,6 +21,7 @@ from .status import LOADER, PANIC, QEMU, RESET, TIMEOUT
 ESCAPE = 0x01  # Ctrl-A
 CHATTER_LIMIT = 1 << 20
 LOADER_ERROR = re.compile(rb"loader: error: ([^\r\n]*)[\r\n]")
+QUIET = 1.0  # seconds
 TERMINAL_NOISE = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[=>78cM])|[\x00-\x08\x0e-\x1f]")
 
 
@@ -44,10 +45,12 @@ class Session:
     terminal: bool = False                    # our stdin is a terminal: raw mode, Ctrl-A X quits
     forward_input: bool = True
     on_console: Callable[[bytes], None] = lambda data: write_all(1, data)
+    on_quiet: Callable[[], None] | None = None  # once, a second after output; the run ends
     on_log: Callable[[bytes], None] = lambda line: write_all(2, line)
 
     chatter: bytearray = field(default_factory=bytearray)  # console before the mark
     marked: bool = False
+    spoken: bool = False  # the program has written something
     log_tail: bytearray = field(default_factory=bytearray)
     booted: bool = False
     exit_status: int | None = None
@@ -62,6 +65,7 @@ class Session:
 
     def console(self, data: bytes) -> None:
         if self.marked:
+            self.spoken = True
             self.on_console(data)
             return
         self.chatter += data
@@ -71,6 +75,7 @@ class Session:
             rest = bytes(self.chatter[found.end():])
             del self.chatter[found.start():]
             if rest:
+                self.spoken = True
                 self.on_console(rest)
         elif error := LOADER_ERROR.search(self.chatter):
             self.loader_error = error[1].decode(errors="replace").strip()
@@ -157,6 +162,7 @@ class Session:
                 except (PermissionError, ValueError, OSError):  # a plain file is always ready
                     pending += self.typed(read_everything(0)) + self.typed(b"\x04")
             open_ends = 3
+            last_output = time.monotonic()
             while open_ends and not self.quit and self.loader_error is None:
                 if self.marked and self.early_input:
                     pending += self.early_input
@@ -173,6 +179,13 @@ class Session:
                     except BrokenPipeError:
                         pending.clear()
                     wait = min(wait or 0.02, 0.02) if pending else wait
+                if self.on_quiet is not None and self.spoken:
+                    quiet_in = last_output + QUIET - time.monotonic()
+                    if quiet_in <= 0:
+                        self.on_quiet()
+                        self.quit = True
+                        break
+                    wait = quiet_in if wait is None else min(wait, quiet_in)
                 for key, _ in ready.select(wait):
                     data = os.read(key.fd, 65536)
                     if key.fd == 0:
@@ -183,6 +196,7 @@ class Session:
                         ready.unregister(key.fd)
                         open_ends -= 1
                     elif key.fd == console_out:
+                        last_output = time.monotonic()
                         self.console(data)
                     elif key.fd == log_read:
                         self.log(data)

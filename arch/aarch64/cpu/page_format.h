@@ -2,8 +2,9 @@
 //
 // Entry functions are pure. Levels count from 1 (4 KiB leaves) up; a table has 512 entries.
 // Format: VMSAv8-64, 4 KiB granule, with or without 52-bit descriptors (TCR_EL1.DS). Access flag
-// set (no access faults), inner shareable. MAIR_EL1 has write-back memory at index 0 and
-// Device-nGnRnE at index 1. Source: Arm ARM D8.3 (descriptor formats), D8.4 (permissions).
+// set (no access faults), inner shareable. MAIR_EL1 has write-back memory at index 0,
+// Device-nGnRnE at index 1 and normal non-cacheable memory at index 2. Source: Arm ARM D8.3
+// (descriptor formats), D8.4 (permissions).
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,15 @@ struct PageRights {
   bool write;
   bool execute;
   bool user;
-  bool device;  // uncached; false: ordinary write-back memory
+  bool device;             // uncached; false: ordinary write-back memory
+  bool combining = false;  // with `device` false: uncached, but writes may be gathered (pixels)
   bool operator==(const PageRights&) const = default;
 };
 
 inline constexpr uint64_t entry_valid = 1u << 0;
 inline constexpr uint64_t entry_table_or_page = 1u << 1;
 inline constexpr uint64_t entry_device = 1u << 2;     // AttrIndx = 1
+inline constexpr uint64_t entry_combining = 2u << 2;  // AttrIndx = 2
 inline constexpr uint64_t entry_user = 1u << 6;       // AP[1]
 inline constexpr uint64_t entry_read_only = 1u << 7;  // AP[2]
 inline constexpr uint64_t entry_inner_shareable = 3u << 8;
@@ -40,8 +43,9 @@ inline constinit uint64_t leaf_shareability = entry_inner_shareable;
 // The kernel never executes a user leaf, nor a user a kernel leaf.
 [[nodiscard]] inline uint64_t make_leaf(uint64_t physical, unsigned level, PageRights rights) {
   return physical | entry_valid | (level == 1 ? entry_table_or_page : 0) |
-         (rights.device ? entry_device : 0) | (rights.user ? entry_user | entry_not_global : 0) |
-         (rights.write ? 0 : entry_read_only) | leaf_shareability | entry_accessed |
+         (rights.device ? entry_device : 0) | (rights.combining ? entry_combining : 0) |
+         (rights.user ? entry_user | entry_not_global : 0) | (rights.write ? 0 : entry_read_only) |
+         leaf_shareability | entry_accessed |
          (rights.execute && !rights.user ? 0 : entry_kernel_no_execute) |
          (rights.execute && rights.user ? 0 : entry_user_no_execute);
 }
@@ -66,7 +70,7 @@ inline constinit uint64_t leaf_shareability = entry_inner_shareable;
   const bool user = (entry & entry_user) != 0;
   return {(entry & entry_read_only) == 0,
           (entry & (user ? entry_user_no_execute : entry_kernel_no_execute)) == 0, user,
-          (entry & entry_device) != 0};
+          (entry & entry_device) != 0, (entry & entry_combining) != 0};
 }
 
 // Makes a stored entry visible to the table walker (aarch64: DSB ISHST, ISB).

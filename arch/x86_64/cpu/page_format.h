@@ -11,7 +11,8 @@ struct PageRights {
   bool write;
   bool execute;
   bool user;
-  bool device;  // uncached; false: ordinary write-back memory
+  bool device;             // uncached; false: ordinary write-back memory
+  bool combining = false;  // with `device` false: uncached, but writes may be gathered (pixels)
   bool operator==(const PageRights&) const = default;
 };
 
@@ -29,7 +30,8 @@ inline constexpr uint64_t entry_address_mask = 0x000f'ffff'ffff'f000ULL;
 [[nodiscard]] constexpr uint64_t make_leaf(uint64_t physical, unsigned level, PageRights rights) {
   return physical | entry_present | (rights.write ? entry_write : 0) |
          (rights.user ? entry_user : entry_global) | (rights.execute ? 0 : entry_no_execute) |
-         (rights.device ? entry_no_cache | entry_write_through : 0) | (level > 1 ? entry_large : 0);
+         (rights.device ? entry_no_cache | entry_write_through : 0) |
+         (rights.combining ? entry_write_through : 0) | (level > 1 ? entry_large : 0);
 }
 
 // An entry that points to the next table; it restricts nothing beyond user/kernel.
@@ -50,7 +52,8 @@ inline constexpr uint64_t entry_address_mask = 0x000f'ffff'ffff'f000ULL;
 }
 [[nodiscard]] constexpr PageRights leaf_rights(uint64_t entry) {
   return {(entry & entry_write) != 0, (entry & entry_no_execute) == 0, (entry & entry_user) != 0,
-          (entry & entry_no_cache) != 0};
+          (entry & entry_no_cache) != 0,
+          (entry & (entry_no_cache | entry_write_through)) == entry_write_through};
 }
 
 // Makes a stored entry visible to the table walker (aarch64: DSB ISHST, ISB).
