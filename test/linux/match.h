@@ -144,7 +144,7 @@ bool Match<F>::is_write_only(const Call& call, const Answer& real) {
   return false;
 }
 
-// What Linux had as one mapping around what has moved.
+// What Linux had as one mapping around what has moved (and maybe back again).
 template <class F>
 void Match<F>::unlock_all_of_it(const Call& call) {
   const MappedPage* const pages = latest_[call.process].pages;
@@ -152,13 +152,17 @@ void Match<F>::unlock_all_of_it(const Call& call) {
   while (first > 0 && !pages[first].starts) --first;
   unsigned end = call.page + 1u;
   while (end < arena_pages && pages[end].mapped && !pages[end].starts) ++end;
-  if (first == call.page && end == unsigned(call.page + call.count)) return;
-  Call unlock = call;
-  unlock.kind = Kind::munlock;
-  unlock.page = uint8_t(first);
-  unlock.count = uint8_t(end - first);
-  (void)guest_.make(unlock);
-  note(Difference::leave_unlocks);
+  const auto unlock = [&](unsigned from, unsigned to) {
+    if (from >= to) return;
+    Call part = call;
+    part.kind = Kind::munlock;
+    part.page = uint8_t(from);
+    part.count = uint8_t(to - from);
+    (void)guest_.make(part);
+    note(Difference::leave_unlocks);
+  };
+  unlock(first, call.page);
+  unlock(call.page + call.count, end);
 }
 
 // Where Linux stops half-way and libvm refuses the whole: the longest part from the beginning that
