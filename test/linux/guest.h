@@ -31,8 +31,9 @@ class Guest {
 
   // Of a process that lives.
   Answer make(const Call& call);
-  // The mapping at `page` covers all of `count` pages.
-  [[nodiscard]] bool is_one_mapping(unsigned process, uint64_t page, uint64_t count);
+  // Are the pages one mapping? Or several that differ in whether they are charged alone?
+  enum class Pieces : uint8_t { one, charged_and_not, several };
+  [[nodiscard]] Pieces pieces(unsigned process, uint64_t page, uint64_t count);
 
  private:
   static sim::Options machine_options(uint64_t seed);

@@ -77,9 +77,20 @@ void Guest<F>::stop(unsigned process) {
 }
 
 template <class F>
-bool Guest<F>::is_one_mapping(unsigned process, uint64_t page, uint64_t count) {
-  const base::Optional<vm::Mapping> mapping = spaces_[process]->mapping_at_or_after(vpn(page));
-  return mapping && mapping->range().contains(range(page, count));
+typename Guest<F>::Pieces Guest<F>::pieces(unsigned process, uint64_t page, uint64_t count) {
+  const base::VpnRange pages = range(page, count);
+  base::Optional<vm::Mapping> mapping = spaces_[process]->mapping_at_or_after(pages.first());
+  if (mapping && mapping->range().contains(pages)) return Pieces::one;
+  if (!mapping || !mapping->range().contains(pages.first())) return Pieces::several;
+  while (mapping->end() < pages.end()) {
+    const base::Optional<vm::Mapping> next = spaces_[process]->mapping_at_or_after(mapping->end());
+    if (!next) return Pieces::several;
+    vm::Mapping a = *mapping;
+    vm::Mapping b = *next;
+    if (!a.clear_charged().continues_in(b.clear_charged())) return Pieces::several;
+    mapping = next;
+  }
+  return Pieces::charged_and_not;
 }
 
 template <class F>

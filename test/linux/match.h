@@ -119,9 +119,13 @@ bool Match<F>::is_left_out(const Call& call) {
     linux_has_all = linux_has_all && it.mapped;
     linux_has_one = linux_has_one && it.mapped && !it.starts;
   }
-  const bool one_here = guest_.is_one_mapping(call.process, call.page, kept);
-  if (linux_has_all && !linux_has_one && one_here) {
+  const auto here = guest_.pieces(call.process, call.page, kept);
+  if (linux_has_all && !linux_has_one && here == Guest<F>::Pieces::one) {
     note(Difference::joined);
+    return true;
+  }
+  if (linux_has_one && here == Guest<F>::Pieces::charged_and_not) {
+    note(Difference::charge_stays);
     return true;
   }
   if (!linux_has_one && call.count == call.new_count && call.move != Move::never) {
