@@ -15,6 +15,7 @@
 #include "kernel/fd/file_status.h"
 #include "kernel/fd/open_flags.h"
 #include "kernel/fd/path_text.h"
+#include "kernel/fd/poll_events.h"
 #include "kernel/fd/transfer.h"
 #include "kernel/memory/ref.h"
 #include "kernel/syscall/call.h"
@@ -26,20 +27,6 @@ namespace kernel {
 class PollTable;
 
 enum class Whence : uint8_t { start, current, end, data, hole };
-
-// Linux's poll events.
-namespace poll_event {
-inline constexpr uint32_t in = 0x1;
-inline constexpr uint32_t priority = 0x2;
-inline constexpr uint32_t out = 0x4;
-inline constexpr uint32_t error = 0x8;
-inline constexpr uint32_t hang_up = 0x10;
-inline constexpr uint32_t invalid = 0x20;
-inline constexpr uint32_t read_normal = 0x40;
-inline constexpr uint32_t write_normal = 0x100;
-inline constexpr uint32_t readable = in | read_normal;
-inline constexpr uint32_t writable = out | write_normal;
-}  // namespace poll_event
 
 struct DirectoryEntry {
   static constexpr size_t max_name = 255;

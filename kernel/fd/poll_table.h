@@ -3,6 +3,7 @@
 // On the waiter's stack; the caller keeps the files (and so their queues) alive meanwhile.
 #pragma once
 
+#include "kernel/fd/poll_events.h"
 #include "kernel/process/wait_queue.h"
 
 namespace kernel {

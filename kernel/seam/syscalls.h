@@ -78,6 +78,8 @@
   X(newfstatat) \
   X(open) \
   X(openat) \
+  X(pipe) \
+  X(pipe2) \
   X(pread64) \
   X(preadv) \
   X(preadv2) \

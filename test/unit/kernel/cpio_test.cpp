@@ -83,10 +83,10 @@ std::string contents_of(const InitfsIndex& index, Text name) {
   return entry != nullptr ? std::string(entry->contents.begin(), entry->contents.end()) : "(none)";
 }
 
-std::vector<std::string> children_of(const InitfsIndex& index, Text directory) {
+std::vector<std::string> children_of(const InitfsIndex& index, Text folder) {
   std::vector<std::string> names;
   uint64_t position = 0;
-  while (const InitfsEntry* child = index.next_child(directory, position)) {
+  while (const InitfsEntry* child = index.next_child(folder, position)) {
     names.emplace_back(child->name);
   }
   return names;
