@@ -22,6 +22,7 @@
 #include "kernel/log/panic.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/memory/machine.h"
 #include "kernel/memory/user_access.h"
 #include "kernel/process/init.h"
 #include "kernel/process/process.h"
@@ -75,6 +76,9 @@ void start_memory() {
     panic("no memory for the frame allocator");
   }
   init_kernel_map();
+  if (!init_machine()) {
+    panic("no memory for the address spaces");
+  }
   LOG_INFO("memory: %lu MiB usable", usable_frame_count() >> 8);
 }
 

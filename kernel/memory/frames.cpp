@@ -5,7 +5,7 @@
 #include "base/page_range.h"
 #include "kernel/host/boot_info.h"
 #include "kernel/log/log.h"
-#include "kernel/memory/frame_host.h"
+#include "kernel/memory/host.h"
 #include "vm/seam/cpu_set.h"
 
 namespace kernel {
@@ -17,7 +17,7 @@ using base::PfnRange;
 
 constexpr Pfn first_frame(256);  // 1 MiB
 
-FrameHost host;
+Host the_host;
 // Storage that needs no constructor at start keeps .init_array empty.
 alignas(FrameAllocator) unsigned char allocator_storage[sizeof(FrameAllocator)];
 FrameAllocator* allocator = nullptr;
@@ -89,6 +89,10 @@ PfnRange largest_usable_part() {
 
 }  // namespace
 
+Host& host() {
+  return the_host;
+}
+
 FrameAllocator& frame_allocator() {
   return *allocator;
 }
@@ -99,7 +103,7 @@ base::Status init_frames() {
     return base::Error::out_of_memory;
   }
   ram.collect();
-  allocator = base::construct_at<FrameAllocator>(allocator_storage, host);
+  allocator = base::construct_at<FrameAllocator>(allocator_storage, the_host);
   BASE_TRY(allocator->boot(ram.ranges(), base::Span<const PfnRange>(&home, 1), vm::max_cpus));
   for (const auto& range : boot_memory_map()) {
     const PfnRange part = usable_part(range);
@@ -127,7 +131,7 @@ void free_frames(Pfn first, unsigned order) {
 }
 
 void* frame_window(Pfn frame) {
-  return host.window(frame);
+  return the_host.window(frame);
 }
 
 uint64_t free_frame_count() {

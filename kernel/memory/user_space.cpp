@@ -3,12 +3,11 @@
 #include <cstring>
 
 #include "cpu/page_format.h"
-#include "kernel/host/boot_info.h"
 #include "kernel/host/cpu_local.h"
+#include "kernel/host/options.h"
+#include "kernel/host/random.h"
+#include "kernel/log/format.h"
 #include "kernel/memory/frames.h"
-#include "kernel/memory/kernel_map.h"
-#include "kernel/memory/leaf.h"
-#include "kernel/seam/memory.h"
 
 namespace kernel {
 
@@ -17,249 +16,169 @@ using base::UserAddr;
 using base::Vpn;
 using base::VpnRange;
 
-const char* fault_outcome_name(FaultOutcome outcome) {
-  switch (outcome) {
-    case FaultOutcome::resolved: return "resolved";
-    case FaultOutcome::unmapped: return "nothing is mapped there";
-    case FaultOutcome::access: return "the mapping does not allow it";
-    case FaultOutcome::out_of_memory: break;
-  }
-  return "out of memory";
+namespace {
+
+// Between the highest stack and the mappings below it: a stack limit that is raised later still
+// finds room.
+constexpr uint64_t stack_room = 128u << 20;
+constexpr uint64_t stack_random_pages = 1u << 22;
+constexpr uint64_t mapping_random_pages = 1u << 28;
+
+Vpn page_of(uint64_t address) {
+  return UserAddr(address).page();
 }
+
+uint64_t random_pages(uint64_t limit) {
+  return options().randomise ? (random_number() % limit) * base::page_size : 0;
+}
+
+UserSpace::Layout new_layout() {
+  UserSpace::Layout layout;
+  layout.stack_top = UserSpace::end() - random_pages(stack_random_pages);
+  vm::SpaceOptions& to = layout.options;
+  to.usable = VpnRange(page_of(UserSpace::minimum), page_of(UserSpace::end()));
+  to.mapping_top = page_of(layout.stack_top - stack_room - random_pages(mapping_random_pages));
+  to.limits.stack = PageCount(UserSpace::stack_size >> base::page_shift);
+  if (options().paging == PagingMode::eager) {
+    to.population = vm::Population::now;
+  }
+  return layout;
+}
+
+}  // namespace
 
 // Programs see 47 or 48 bits whatever the hardware walks: pointers with more would surprise them.
 uint64_t UserSpace::end() {
   return cpu::user_end(4);
 }
 
-base::Result<Ref<UserSpace>> UserSpace::create() {
-  BASE_TRY_ASSIGN(const base::Pfn root, allocate_zeroed_frame());
-  const PageTree kernel = kernel_tree();
-  cpu::prepare_user_root(static_cast<uint64_t*>(frame_window(root)),
-                         static_cast<const uint64_t*>(frame_window(kernel.root())));
-  auto space = make_ref<UserSpace>(root, kernel.levels());
-  if (!space) {
-    free_frames(root, 0);
-  }
+// ---- Life
+
+UserSpace::UserSpace(const Layout& layout)
+    : vm_(space_system()), stack_top_(layout.stack_top), options_(layout.options) {}
+
+// Larger alignment than the heap's: a space has frames of its own.
+constexpr unsigned space_order = 0;
+static_assert(sizeof(UserSpace) <= base::page_size << space_order);
+
+base::Result<Ref<UserSpace>> UserSpace::make(const Layout& layout) {
+  BASE_TRY_ASSIGN(const base::Pfn home, allocate_frames(space_order));
+  auto space = Ref<UserSpace>::adopt(*base::construct_at<UserSpace>(frame_window(home), layout));
+  BASE_TRY(space->vm_.create(layout.options));
+  space->created_ = true;
   return space;
 }
 
-base::Result<Ref<UserSpace>> UserSpace::clone() const {
-  BASE_TRY_ASSIGN(Ref<UserSpace> copy, create());
-  for (const Region* region = regions_.front(); region != nullptr;
-       region = regions_.next(*region)) {
-    Request request{UserAddr::of(region->pages.first()), base::Bytes(region->pages.count().raw() << base::page_shift), region->access};
-    request.placement = Placement::fixed;
-    request.contents = region->contents;
-    request.name = region->name;
-    BASE_TRY(copy->map(request));
-    for (Vpn page = region->pages.first(); page < region->pages.end(); page = page + PageCount(1)) {
-      const uint64_t address = UserAddr::of(page).raw();
-      if (tree_.find_leaf(address) == nullptr || !cpu::is_present(*tree_.find_leaf(address))) {
-        continue;
-      }
-      const auto* bytes = static_cast<const uint8_t*>(
-          direct_map(cpu::entry_address(*tree_.find_leaf(address), 1)));
-      BASE_TRY(copy->write_initial(UserAddr(address), {bytes, base::page_size}));
-    }
-  }
-  return copy;
+void UserSpace::dispose() {
+  const uint64_t home =
+      reinterpret_cast<uint64_t>(this) - reinterpret_cast<uint64_t>(frame_window(base::Pfn(0)));
+  this->~UserSpace();
+  free_frames(base::PhysAddr(home).frame(), space_order);
 }
 
 UserSpace::~UserSpace() {
-  while (Region* region = regions_.pop_front()) {
-    drop_pages(region->pages);
-    Owned<Region>(region).reset();
+  if (created_) {
+    vm_.destroy();
   }
-  BASE_CHECK(resident_ == 0, "a page without a region");
-  tree_.dismantle(cpu::user_root_entries,
-                  [](base::Pfn) { BASE_CHECK(false, "a page left in a space that is destroyed"); });
-  free_frames(tree_.root(), 0);
 }
 
-Region* UserSpace::first_after(Vpn page) const {
-  Region* region = regions_.front();
-  while (region != nullptr && region->pages.end() <= page) {
-    region = regions_.next(*region);
-  }
-  return region;
+base::Result<Ref<UserSpace>> UserSpace::create() {
+  return make(new_layout());
 }
 
-Region* UserSpace::find(Vpn page) const {
-  Region* region = first_after(page);
-  return region != nullptr && region->pages.contains(page) ? region : nullptr;
+base::Result<Ref<UserSpace>> UserSpace::clone() {
+  Layout layout{stack_top_, options_};
+  layout.options.limits = vm_.limits();
+  BASE_TRY_ASSIGN(Ref<UserSpace> child, make(layout));
+  base::Guard guard(break_lock_);
+  BASE_TRY(vm_.clone_into(child->vm_));
+  base::Guard child_guard(child->break_lock_);
+  child->break_start_ = break_start_;
+  child->break_end_ = break_end_;
+  return child;
 }
 
-bool UserSpace::is_free(VpnRange pages) const {
-  const Region* region = first_after(pages.first());
-  return region == nullptr || !region->pages.overlaps(pages);
+// ---- brk
+
+void UserSpace::start_break(uint64_t address) {
+  base::Guard guard(break_lock_);
+  break_start_ = break_end_ = address;
 }
 
-// The hint if it is free, else the highest hole below the stack.
-base::Result<Vpn> UserSpace::find_hole(PageCount count, Vpn hint) const {
-  const Vpn low(minimum >> base::page_shift);
-  const Vpn high(end() >> base::page_shift);
-  if (count > high - low) {
-    return base::Error::no_address_range;
-  }
-  if (hint >= low && hint <= high - count && is_free(VpnRange::of(hint, count))) {
-    return hint;
-  }
-  Vpn top = high - PageCount(stack_size >> base::page_shift) - PageCount(256);
-  for (const Region* region = regions_.back(); region != nullptr;
-       region = regions_.previous(*region)) {
-    if (top >= region->pages.end() && top - region->pages.end() >= count) {
-      break;
+uint64_t UserSpace::break_start() const {
+  base::Guard guard(break_lock_);
+  return break_start_;
+}
+
+uint64_t UserSpace::break_end() const {
+  base::Guard guard(break_lock_);
+  return break_end_;
+}
+
+// One page stays free before what comes next, or a stack's whole guard.
+bool UserSpace::extend_heap(uint64_t from, uint64_t to) {
+  if (const auto next = vm_.mapping_at_or_after(page_of(from))) {
+    const PageCount gap = next->grows_down() ? options_.stack_guard : PageCount(1);
+    if (page_of(to) + gap > next->first()) {
+      return false;
     }
-    top = base::min(top, region->pages.first());
   }
-  if (top < low || top - low < count) {
-    return base::Error::no_address_range;
-  }
-  return top - count;
+  vm::MapRequest request;
+  request.count = PageCount((to - from) >> base::page_shift);
+  request.access = base::Right::read | base::Right::write;
+  request.placement = vm::Placement::fixed_no_replace_at(page_of(from));
+  request.tag = uint32_t(MemoryTag::heap);
+  return vm_.map(request).ok();
 }
 
-void UserSpace::insert(Region& region) {
-  if (Region* after = first_after(region.pages.first())) {
-    regions_.insert_before(*after, region);
-  } else {
-    regions_.push_back(region);
+uint64_t UserSpace::move_break(uint64_t wanted) {
+  base::Guard guard(break_lock_);
+  if (wanted < break_start_ || wanted >= end()) {
+    return break_end_;
   }
-}
-
-base::Result<UserAddr> UserSpace::map(const Request& request) {
-  BASE_TRY_ASSIGN(
-      VpnRange pages,
-      VpnRange::checked(request.placement == Placement::anywhere ? UserAddr(0) : request.base,
-                        request.size));
-  if (request.placement == Placement::anywhere) {
-    BASE_TRY_ASSIGN(const Vpn first, find_hole(pages.count(), request.base.page()));
-    pages = VpnRange::of(first, pages.count());
-  }
-  if (pages.first() < Vpn(minimum >> base::page_shift) ||
-      pages.end() > Vpn(end() >> base::page_shift)) {
-    return base::Error::invalid_argument;
-  }
-  if (request.placement == Placement::fixed_no_replace && !is_free(pages)) {
-    return base::Error::already_mapped;
-  }
-  BASE_TRY_ASSIGN(auto region, make_owned<Region>());
-  region->pages = pages;
-  region->access = request.access;
-  region->contents = request.contents;
-  if (request.placement == Placement::anywhere) {
-    region->contents.at = UserAddr::of(pages.first()).raw();
-  }
-  region->name = request.name;
-  BASE_TRY(unmap(pages));
-  insert(*region.release());
-  return UserAddr::of(pages.first());
-}
-
-base::Status UserSpace::split_at(Vpn page) {
-  Region* region = find(page);
-  if (region == nullptr || region->pages.first() == page) {
-    return {};
-  }
-  BASE_TRY_ASSIGN(auto upper, make_owned<Region>());
-  upper->pages = VpnRange(page, region->pages.end());
-  upper->access = region->access;
-  upper->contents = region->contents;
-  upper->name = region->name;
-  region->pages = VpnRange(region->pages.first(), page);
-  insert(*upper.release());
-  return {};
-}
-
-base::Status UserSpace::unmap(VpnRange pages) {
-  BASE_TRY(split_at(pages.first()));
-  BASE_TRY(split_at(pages.end()));
-  Region* region = first_after(pages.first());
-  while (region != nullptr && region->pages.first() < pages.end()) {
-    Region* next = regions_.next(*region);
-    drop_pages(region->pages);
-    regions_.remove(*region);
-    Owned<Region>(region).reset();
-    region = next;
-  }
-  return {};
-}
-
-base::Status UserSpace::protect(VpnRange pages, base::Access access) {
-  Vpn expected = pages.first();
-  for (const Region* region = first_after(pages.first());
-       region != nullptr && expected < pages.end(); region = regions_.next(*region)) {
-    if (region->pages.first() > expected) {
-      return base::Error::not_mapped;
+  const uint64_t from = base::align_up(break_end_, base::page_size);
+  const uint64_t to = base::align_up(wanted, base::page_size);
+  if (to > from) {
+    if (!extend_heap(from, to)) {
+      return break_end_;
     }
-    expected = region->pages.end();
+  } else if (to < from && !vm_.unmap(VpnRange(page_of(to), page_of(from)))) {
+    return break_end_;
   }
-  if (expected < pages.end()) {
-    return base::Error::not_mapped;
-  }
-  BASE_TRY(split_at(pages.first()));
-  BASE_TRY(split_at(pages.end()));
-  for (Region* region = first_after(pages.first());
-       region != nullptr && region->pages.first() < pages.end(); region = regions_.next(*region)) {
-    region->access = access;
-    set_rights(region->pages, access);
-  }
-  return {};
+  break_end_ = wanted;
+  return wanted;
 }
 
-void UserSpace::fill(const Region& region, Vpn page, uint8_t* window) {
-  memset(window, 0, base::page_size);
-  const Contents& contents = region.contents;
-  const uint64_t start = UserAddr::of(page).raw();
-  const uint64_t from = base::max(start, contents.at);
-  const uint64_t to = base::min(start + base::page_size, contents.at + contents.bytes.size());
-  if (from < to) {
-    memcpy(window + (from - start), contents.bytes.data() + (from - contents.at), to - from);
-  }
-}
+// ---- Filling
 
-FaultOutcome UserSpace::fault(UserAddr address, base::Access wanted) {
-  const Vpn page = address.page();
-  const Region* region = find(page);
-  if (region == nullptr) {
-    return FaultOutcome::unmapped;
+// The frame of `page`, which is the space's own from now on.
+base::Result<base::Pfn> UserSpace::own_page(Vpn page) {
+  const vm::FaultRequest write{UserAddr::of(page), base::Right::write | base::Right::user};
+  vm::FaultOutcome outcome = vm_.fault(write);
+  if (!outcome.is_resolved() && !outcome.must_wait() && outcome.refusal() == vm::Refusal::access) {
+    const auto mapping = vm_.mapping_at_or_after(page);
+    const base::Access access = mapping->access();
+    const auto pages = VpnRange::single(page);
+    BASE_TRY(vm_.protect(pages, access | (base::Right::read | base::Right::write)));
+    outcome = vm_.fault(write);
+    BASE_TRY(vm_.protect(pages, access));
   }
-  if (!region->access.has(wanted)) {
-    return FaultOutcome::access;
-  }
-  const uint64_t at = UserAddr::of(page).raw();
-  if (const uint64_t* leaf = tree_.find_leaf(at); leaf != nullptr && *leaf != 0) {
-    cpu::invalidate_page(at);  // already there: a stale translation
-    return FaultOutcome::resolved;
-  }
-  auto frame = allocate_frames(0);
-  if (!frame) {
-    return FaultOutcome::out_of_memory;
-  }
-  auto* window = static_cast<uint8_t*>(frame_window(frame.value()));
-  fill(*region, page, window);
-  if (region->access.can_execute()) {
-    cpu::sync_instructions(window, base::page_size);
-  }
-  if (!tree_.map(at, frame.value(), user_rights(region->access))) {
-    free_frames(frame.value(), 0);
-    return FaultOutcome::out_of_memory;
-  }
-  ++resident_;
-  return FaultOutcome::resolved;
+  const vm::PageState state = vm_.page_state(page);
+  return outcome.is_resolved() && state.present ? base::Result<base::Pfn>(state.frame)
+                                                : base::Error::fault;
 }
 
 base::Status UserSpace::write_initial(UserAddr address, std::span<const uint8_t> bytes) {
   while (!bytes.empty()) {
-    if (address.raw() >= end() || fault(address, base::Access::none()) != FaultOutcome::resolved) {
+    const auto frame = address.raw() < end() ? own_page(address.page()) : base::Error::fault;
+    if (!frame.ok()) {
       return base::Error::fault;
     }
-    const uint64_t* leaf = tree_.find_leaf(UserAddr::of(address.page()).raw());
-    auto* window = static_cast<uint8_t*>(frame_window(leaf_frame(*leaf)));
     const uint64_t offset = address.raw() % base::page_size;
     const size_t count = base::min<size_t>(bytes.size(), base::page_size - offset);
-    memcpy(window + offset, bytes.data(), count);
-    cpu::sync_instructions(window + offset, count);
+    auto* window = static_cast<uint8_t*>(frame_window(frame.value())) + offset;
+    memcpy(window, bytes.data(), count);
+    space_system().machine().mmu().sync_instructions(window, base::Bytes(count));
     bytes = bytes.subspan(count);
     address = address + base::Bytes(count);
   }
@@ -267,51 +186,72 @@ base::Status UserSpace::write_initial(UserAddr address, std::span<const uint8_t>
 }
 
 base::Status UserSpace::populate() {
-  for (const Region* region = regions_.front(); region != nullptr;
-       region = regions_.next(*region)) {
-    if (!region->access.can_read()) {
+  for (Vpn at(0);;) {
+    const auto mapping = vm_.mapping_at_or_after(at);
+    if (!mapping) {
+      return {};
+    }
+    at = mapping->end();
+    const base::Access access = mapping->access();
+    if (!access.can_read()) {
       continue;
     }
-    for (Vpn page = region->pages.first(); page < region->pages.end(); page += PageCount(1)) {
-      if (fault(UserAddr::of(page), base::Right::read) != FaultOutcome::resolved) {
-        return base::Error::out_of_memory;
-      }
+    const bool write = access.can_write() && !mapping->is_shared();
+    const vm::FaultOutcome outcome =
+        vm_.populate(mapping->range(), write ? base::Right::write : base::Right::read);
+    if (!outcome.is_resolved() && !outcome.must_wait() &&
+        outcome.refusal() == vm::Refusal::out_of_memory) {
+      return base::Error::out_of_memory;
     }
   }
-  return {};
 }
 
-void UserSpace::drop_pages(VpnRange pages) {
-  for_each_leaf(tree_, pages, [this](uint64_t at, uint64_t& leaf) {
-    const base::Pfn frame = leaf_frame(leaf);
-    leaf = 0;
-    cpu::publish_entries();
-    cpu::invalidate_page(at);
-    free_frames(frame, 0);
-    --resident_;
-  });
-}
-
-void UserSpace::set_rights(VpnRange pages, base::Access access) {
-  for_each_leaf(tree_, pages, [access](uint64_t at, uint64_t& leaf) {
-    const base::Pfn frame = leaf_frame(leaf);
-    if (access.can_execute()) {
-      cpu::sync_instructions(frame_window(frame), base::page_size);
-    }
-    leaf = make_user_leaf(frame, access);
-    cpu::publish_entries();
-    cpu::invalidate_page(at);
-  });
-}
+// ---- Running
 
 void UserSpace::activate() {
   cpu_local().space = this;
-  cpu::activate_user(base::PhysAddr::of(tree_.root()).raw());
+  vm_.activate();
 }
 
 void UserSpace::deactivate() {
-  cpu_local().space = nullptr;
-  cpu::deactivate_user();
+  if (UserSpace* space = base::exchange(cpu_local().space, nullptr)) {
+    space->vm_.deactivate();
+  }
+}
+
+// ---- Looking
+
+void UserSpace::describe(UserAddr address, char* text, size_t capacity) {
+  const auto mapping = vm_.mapping_at_or_after(address.page());
+  if (!mapping) {
+    format_into(text, capacity, "nothing above");
+    return;
+  }
+  const char* name = memory_tag_name(mapping->tag());
+  const uint64_t first = UserAddr::of(mapping->first()).raw();
+  if (mapping->first() > address.page()) {
+    format_into(text, capacity, "next above: %s at %lx", name, first);
+    return;
+  }
+  const base::Access access = mapping->access();
+  format_into(text, capacity, "%s %lx-%lx %c%c%c", name, first, UserAddr::of(mapping->end()).raw(),
+              access.can_read() ? 'r' : '-', access.can_write() ? 'w' : '-',
+              access.can_execute() ? 'x' : '-');
+}
+
+void UserSpace::describe_walk(UserAddr address, char* text, size_t capacity) {
+  const vm::PageState state = vm_.page_state(address.page());
+  vm::Epochs<Host>::Section section(space_system().epochs());
+  const vm::Found found = vm_.table().lookup(address.page());
+  if (found.entry.kind != vm::EntryKind::leaf) {
+    format_into(text, capacity, "absent at level %u", found.level);
+    return;
+  }
+  const base::Access access = found.entry.access.intersect(found.limit);
+  format_into(text, capacity, "leaf %c%c%c at level %u, frame %lx%s%s",
+              access.can_read() ? 'r' : '-', access.can_write() ? 'w' : '-',
+              access.can_execute() ? 'x' : '-', found.level, found.frame_of(address.page()).raw(),
+              state.zero ? " (zero)" : "", state.shared ? " (shared)" : "");
 }
 
 }  // namespace kernel

@@ -1,120 +1,98 @@
-// user_space.h: one program's memory: what may be where (regions), and the page table that caches
-// it, filled page by page by fault().
+// user_space.h: the memory of a process: libvm's address space, where its stack and its data
+// segment are, and how messages speak of it.
 //
-// Every page is private to the space: anonymous zeroes, or a copy of file contents that outlive the
-// space. Not locked: used by the one thread that runs in it, or by its creator before that.
-// Errors leave the space unchanged unless said otherwise.
+// Shared by the threads of a process, and by processes that share memory (CLONE_VM). Everything
+// may be called from several threads at once unless it says otherwise; no lock is held when a
+// function returns, and none may be held by the caller.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "base/access.h"
-#include "base/address.h"
-#include "base/list.h"
-#include "base/page_range.h"
-#include "base/result.h"
-#include "kernel/memory/heap.h"
+#include "kernel/memory/machine.h"
+#include "kernel/memory/memory_tag.h"
 #include "kernel/memory/ref.h"
-#include "kernel/memory/page_table.h"
 
 namespace kernel {
 
-// File contents behind a region: `bytes[0]` appears at `at`; zeroes where there are no bytes.
-struct Contents {
-  std::span<const uint8_t> bytes;
-  uint64_t at = 0;
-};
-
-struct Region {
-  base::VpnRange pages;
-  base::Access access;
-  Contents contents;
-  const char* name = "";  // static
-  base::ListNode node;
-};
-
-enum class FaultOutcome : uint8_t { resolved, unmapped, access, out_of_memory };
-[[nodiscard]] const char* fault_outcome_name(FaultOutcome outcome);
-
-enum class Placement : uint8_t { fixed, fixed_no_replace, anywhere };
-
-class UserSpace : public RefCounted<UserSpace> {
+class UserSpace final : public RefCounted<UserSpace> {
  public:
   // User addresses are [minimum, end()).
   static constexpr uint64_t minimum = 0x10000;
-  static constexpr uint64_t stack_size = 8u << 20;
+  static constexpr uint64_t stack_size = 8u << 20;  // how far a stack may grow, by default
   [[nodiscard]] static uint64_t end();
 
+  // An empty space; where stack and mappings go is random unless `aslr=off`.
+  // Error::out_of_memory.
   [[nodiscard]] static base::Result<Ref<UserSpace>> create();
-  // The same mappings with contents of their own. Error::out_of_memory.
-  [[nodiscard]] base::Result<Ref<UserSpace>> clone() const;
-  explicit UserSpace(base::Pfn root, unsigned levels) : tree_(root, levels) {}
-  // Frees every page and table. The space must not be active.
+  // The copy that fork makes: every page shared until one side writes it. Error::out_of_memory.
+  [[nodiscard]] base::Result<Ref<UserSpace>> clone();
+  // Frees every page and table. No CPU runs the space.
   ~UserSpace();
 
-  struct Request {
-    base::UserAddr base;  // ignored with Placement::anywhere, unless it fits as a hint
-    base::Bytes size;
-    base::Access access;
-    Placement placement = Placement::anywhere;
-    Contents contents{};  // with Placement::anywhere they start where the mapping does
-    const char* name = "anonymous";
-  };
-  // Returns where. Error::invalid_argument: misaligned, empty, outside the user half.
-  // already_mapped: fixed_no_replace met a region. no_address_range. out_of_memory: with
-  // Placement::fixed, what was mapped there is gone.
-  [[nodiscard]] base::Result<base::UserAddr> map(const Request& request);
+  [[nodiscard]] AddressSpace& vm() { return vm_; }
 
-  // Holes are skipped. Error::out_of_memory: a region could not be split.
-  [[nodiscard]] base::Status unmap(base::VpnRange pages);
+  // Where the first stack ends (one past its highest byte), page aligned.
+  [[nodiscard]] uint64_t stack_top() const { return stack_top_; }
 
-  // Error::not_mapped: a hole; out_of_memory: nothing after the failing region changed.
-  [[nodiscard]] base::Status protect(base::VpnRange pages, base::Access access);
+  // ---- The data segment's end (brk)
 
-  // Makes the page at `address` accessible for `wanted`, if its region allows it.
-  [[nodiscard]] FaultOutcome fault(base::UserAddr address, base::Access wanted);
+  // Where it starts, for a space that nobody runs yet; page aligned.
+  void start_break(uint64_t address);
+  [[nodiscard]] uint64_t break_start() const;
+  [[nodiscard]] uint64_t break_end() const;
+  // Moves the end; returns where it is now: `wanted`, or unchanged when that cannot be.
+  [[nodiscard]] uint64_t move_break(uint64_t wanted);
 
-  // Copies `bytes` to `address` through the kernel's window, whatever the pages' rights.
-  // Error::fault: not mapped, or no memory; a prefix may be written.
+  // ---- Filling
+
+  // Copies `bytes` to `address` through the kernel's window, whatever the pages' rights: for a
+  // space that nobody runs yet. Error::fault: not mapped, or no memory; a prefix may be written.
   [[nodiscard]] base::Status write_initial(base::UserAddr address, std::span<const uint8_t> bytes);
 
-  // Brings in every page of every region that allows reading. Error::out_of_memory: some are in.
+  // Brings in every page that may be accessed (`paging=eager`). Error::out_of_memory: some are in.
   [[nodiscard]] base::Status populate();
 
-  // Runs user addresses through this space on this CPU; deactivate() stops that.
+  // ---- Running
+
+  // This CPU runs user addresses through this space from now on, instead of what it ran;
+  // deactivate(): through none. The caller cannot migrate.
   void activate();
   static void deactivate();
 
-  // The region at `address` ("stack 7ff0000-8000000 rw-"), or what is missing, for messages.
-  void describe(base::UserAddr address, char* text, size_t capacity) const;
-  // The entries of the walk to `address`.
-  void describe_walk(base::UserAddr address, char* text, size_t capacity) const;
+  // ---- Looking
 
-  // Every region is sorted, in the user half, overlaps nothing; every page belongs to a region.
-  // Panics when not.
-  void check() const;
-  [[nodiscard]] uint64_t resident_pages() const { return resident_; }
+  // The mapping at `address` ("stack 7ff0000-8000000 rw-"), or what is missing, for messages.
+  void describe(base::UserAddr address, char* text, size_t capacity);
+  // What the page tables say about `address`.
+  void describe_walk(base::UserAddr address, char* text, size_t capacity);
+
+  // Pages in the page tables.
+  [[nodiscard]] uint64_t resident_pages() { return vm_.statistics().resident.raw(); }
+  // Panics with the invariant that does not hold. Nothing else may run on the space meanwhile.
+  void check() { vm_.check(); }
+
+  // How Ref's last handle ends it; and how it is made. Not for others.
+  void dispose();
+  struct Layout {
+    uint64_t stack_top;
+    vm::SpaceOptions options;
+  };
+  explicit UserSpace(const Layout& layout);
 
  private:
-  using Regions = base::List<Region, &Region::node>;
+  [[nodiscard]] static base::Result<Ref<UserSpace>> make(const Layout& layout);
+  [[nodiscard]] base::Result<base::Pfn> own_page(base::Vpn page);
+  [[nodiscard]] bool extend_heap(uint64_t from, uint64_t to);
 
-  [[nodiscard]] Region* find(base::Vpn page) const;
-  // The first region that ends after `page`.
-  [[nodiscard]] Region* first_after(base::Vpn page) const;
-  [[nodiscard]] base::Result<base::Vpn> find_hole(base::PageCount count, base::Vpn hint) const;
-  [[nodiscard]] bool is_free(base::VpnRange pages) const;
-  // Splits the region that contains `page` in its middle so that one starts there.
-  [[nodiscard]] base::Status split_at(base::Vpn page);
-  void insert(Region& region);
-  void drop_pages(base::VpnRange pages);
-  void set_rights(base::VpnRange pages, base::Access access);
-  static void fill(const Region& region, base::Vpn page, uint8_t* window);
-
-  PageTree tree_;
-  Regions regions_;
-  uint64_t resident_ = 0;
+  AddressSpace vm_;
+  bool created_ = false;
+  const uint64_t stack_top_;
+  const vm::SpaceOptions options_;  // as created; limits may have changed since
+  mutable SpinLock break_lock_;     // before the space's own
+  uint64_t break_start_ BASE_GUARDED_BY(break_lock_) = 0;
+  uint64_t break_end_ BASE_GUARDED_BY(break_lock_) = 0;
 };
 
 }  // namespace kernel

@@ -5,6 +5,7 @@
 #include "base/bits.h"
 #include "cpu/features.h"
 #include "kernel/host/elf_format.h"
+#include "kernel/memory/file_object.h"
 
 namespace kernel {
 
@@ -49,17 +50,80 @@ const char* check_header(File file, elf::Header& header) {
   return nullptr;
 }
 
-base::Access segment_access(uint32_t flags) {
-  base::Access access;
-  access = (flags & elf::flag_read) ? access.with(base::Right::read) : access;
-  access = (flags & elf::flag_write) ? access.with(base::Right::read | base::Right::write) : access;
-  access =
-      (flags & elf::flag_execute) ? access.with(base::Right::read | base::Right::execute) : access;
-  return access;
-}
+// One program segment on its way into memory: pages of the file, then zeroes.
+class Segment {
+ public:
+  Segment(UserSpace& space, const elf::ProgramHeader& header, uint64_t start)
+      : space_(space),
+        header_(header),
+        first_(base::align_down(start, base::page_size)),
+        file_end_(start + header.file_size),
+        end_(start + header.memory_size) {}
 
-const char* map_segment(UserSpace& space, File file, const elf::ProgramHeader& segment,
-                        uint64_t bias) {
+  // Error::already_mapped: something is there.
+  [[nodiscard]] base::Status map(vm::MemoryObject& file) {
+    uint64_t zeroes = first_;
+    if (header_.file_size != 0) {
+      zeroes = base::align_up(file_end_, base::page_size);
+      BASE_TRY(map_pages(first_, zeroes, &file));
+    }
+    const uint64_t end = base::align_up(end_, base::page_size);
+    if (zeroes < end) {
+      BASE_TRY(map_pages(zeroes, end, nullptr));
+    }
+    return clear_tail(base::min(zeroes, end_));
+  }
+
+ private:
+  [[nodiscard]] base::Status map_pages(uint64_t from, uint64_t to, vm::MemoryObject* file) {
+    vm::MapRequest request;
+    request.count = base::PageCount((to - from) >> base::page_shift);
+    request.access = access();
+    request.placement = vm::Placement::fixed_no_replace_at(base::UserAddr(from).page());
+    request.object = file;
+    request.object_page = vm::ObjectPage(header_.offset >> base::page_shift);
+    request.tag = uint32_t(tag());
+    const auto mapped = space_.vm().map(request);
+    return mapped.ok() ? base::Status() : base::Status(mapped.error());
+  }
+
+  // What of the last page of the file's part belongs to the zeroes.
+  [[nodiscard]] base::Status clear_tail(uint64_t end) {
+    constexpr uint8_t none[256] = {};
+    for (uint64_t at = file_end_; header_.file_size != 0 && at < end;) {
+      const uint64_t count = base::min<uint64_t>(sizeof(none), end - at);
+      BASE_TRY(space_.write_initial(base::UserAddr(at), {none, count}));
+      at += count;
+    }
+    return {};
+  }
+
+  [[nodiscard]] base::Access access() const {
+    base::Access access;
+    if (header_.flags & elf::flag_read) access = access.with(base::Right::read);
+    if (header_.flags & elf::flag_write) {
+      access = access.with(base::Right::read | base::Right::write);
+    }
+    if (header_.flags & elf::flag_execute) {
+      access = access.with(base::Right::read | base::Right::execute);
+    }
+    return access;
+  }
+  [[nodiscard]] MemoryTag tag() const {
+    return (header_.flags & elf::flag_execute) ? MemoryTag::text
+           : (header_.flags & elf::flag_write) ? MemoryTag::data
+                                               : MemoryTag::rodata;
+  }
+
+  UserSpace& space_;
+  const elf::ProgramHeader& header_;
+  uint64_t first_;
+  uint64_t file_end_;
+  uint64_t end_;
+};
+
+const char* map_segment(UserSpace& space, File file, vm::MemoryObject& object,
+                        const elf::ProgramHeader& segment, uint64_t bias) {
   if (segment.memory_size < segment.file_size || segment.offset > file.size() ||
       file.size() - segment.offset < segment.file_size) {
     return "a segment outside the file";
@@ -75,21 +139,14 @@ const char* map_segment(UserSpace& space, File file, const elf::ProgramHeader& s
   if ((segment.flags & elf::flag_write) && (segment.flags & elf::flag_execute)) {
     return "a segment both writable and executable";
   }
-  const uint64_t first = base::align_down(start.value, base::page_size);
-  UserSpace::Request request{base::UserAddr(first), base::Bytes(end.value - first),
-                             segment_access(segment.flags)};
-  request.placement = Placement::fixed_no_replace;
-  request.contents = {file.subspan(segment.offset, segment.file_size), start.value};
-  request.name = (segment.flags & elf::flag_execute) ? "text"
-                 : (segment.flags & elf::flag_write) ? "data"
-                                                     : "rodata";
-  const auto mapped = space.map(request);
+  const auto mapped = Segment(space, segment, start.value).map(object);
   if (mapped.ok()) {
     return nullptr;
   }
   switch (mapped.error()) {
     case base::Error::already_mapped: return "segments that overlap";
-    case base::Error::out_of_memory: return no_memory;
+    case base::Error::out_of_memory:
+    case base::Error::fault: return no_memory;
     default: return "a segment where none may be";
   }
 }
@@ -100,6 +157,12 @@ LoadedProgram load_elf(UserSpace& space, File file, uint64_t bias) {
   elf::Header header;
   if (const char* problem = check_header(file, header)) {
     return refuse(problem);
+  }
+  auto object = file_object(file);
+  if (!object) {
+    LoadedProgram refused = refuse("no memory to map the file");
+    refused.out_of_memory = true;
+    return refused;
   }
   const uint64_t offset = header.type == elf::type_shared ? bias : 0;
   LoadedProgram result;
@@ -113,7 +176,7 @@ LoadedProgram load_elf(UserSpace& space, File file, uint64_t bias) {
     if (segment.type != elf::segment_load || segment.memory_size == 0) {
       continue;
     }
-    if (const char* problem = map_segment(space, file, segment, offset)) {
+    if (const char* problem = map_segment(space, file, *object.value().get(), segment, offset)) {
       result = refuse(problem);
       result.out_of_memory = problem == no_memory;
       return result;

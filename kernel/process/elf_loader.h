@@ -1,6 +1,7 @@
 // elf_loader.h: mapping a static executable (ET_EXEC, or static-pie ET_DYN) into an address space.
 //
-// Segments are only mapped; their pages are copied from the file when touched. A file that is cut
+// Segments are only mapped: their pages are the file's, shared by all who run it, until one is
+// written. A file that is cut
 // off, foreign, dynamic, overlapping, outside the user half, or that wants memory writable and
 // executable at once is refused with a message.
 #pragma once

@@ -100,7 +100,7 @@ Outcome<Image> load_elf_image(Text path, std::span<const uint8_t> file, const St
     BASE_TRY(image.space->populate());
   }
   image.start = cpu::TrapFrame::for_user(program.entry, stack.pointer.raw());
-  image.break_start = program.end;
+  image.space->start_break(program.end);
   image.words = stack.words;
   return image;
 }
@@ -142,7 +142,6 @@ Outcome<Image> load_image(Process& process, Text path, StringList arguments,
 Ref<UserSpace> adopt_image(Process& process, Image& image) {
   process.set_name(image.name);
   process.set_words(image.words);
-  process.set_break_start(image.break_start);
   return process.exchange_space(base::move(image.space));
 }
 

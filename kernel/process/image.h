@@ -11,7 +11,6 @@ namespace kernel {
 struct Image {
   Ref<UserSpace> space;
   cpu::TrapFrame start{};
-  uint64_t break_start = 0;
   Process::Words words;
   char name[Process::max_name]{};
 };

@@ -31,6 +31,7 @@ enum class Aux : uint64_t {
 
 constexpr uint64_t max_bytes = UserSpace::stack_size / 4;
 constexpr uint64_t program_header_bytes = 56;
+constexpr uint64_t stack_start_pages = 33;  // 132 KiB, as on Linux
 constexpr size_t max_auxiliary_words = 2 * 20;
 
 // Puts things at descending addresses.
@@ -117,24 +118,32 @@ void add_auxiliary(Vector& vector, const LoadedProgram& program, uint64_t random
   vector.add(Aux::end, 0);
 }
 
+// Small at first; faults below it extend it as far as its limit goes.
+base::Status map_stack(UserSpace& space, uint64_t top) {
+  vm::MapRequest request;
+  request.count = base::PageCount(stack_start_pages);
+  request.access = base::Right::read | base::Right::write;
+  request.placement = vm::Placement::fixed_no_replace_at(base::UserAddr(top).page() -
+                                                         base::PageCount(stack_start_pages));
+  request.growth = vm::MapRequest::Growth::down;
+  request.tag = uint32_t(MemoryTag::stack);
+  const auto mapped = space.vm().map(request);
+  return mapped.ok() ? base::Status() : base::Status(mapped.error());
+}
+
 }  // namespace
 
 base::Result<InitialStack> build_initial_stack(UserSpace& space, const StringList& arguments,
                                                const StringList& environment, Text path,
                                                const LoadedProgram& program) {
-  const uint64_t top = UserSpace::end();
+  const uint64_t top = space.stack_top();
   const size_t strings = arguments.count() + environment.count();
   const uint64_t string_bytes = arguments.bytes().size() + environment.bytes().size();
   if (string_bytes + path.size() + strings * sizeof(uint64_t) > max_bytes) {
     return base::Error::limit_exceeded;
   }
   BASE_TRY_ASSIGN(Vector vector, Vector::create(strings));
-  UserSpace::Request request{base::UserAddr(top - UserSpace::stack_size),
-                             base::Bytes(UserSpace::stack_size),
-                             base::Right::read | base::Right::write};
-  request.placement = Placement::fixed_no_replace;
-  request.name = "stack";
-  BASE_TRY(space.map(request));
+  BASE_TRY(map_stack(space, top));
 
   StackWriter stack(space, top);
   InitialStack result;

@@ -25,8 +25,6 @@ Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
 }
 
 void Process::inherit(const Process& maker) {
-  break_start_ = maker.break_start_;
-  break_end_ = maker.break_end_;
   signal_mask_ = maker.signal_mask_;
   words_ = maker.words_;
 }

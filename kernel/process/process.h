@@ -95,12 +95,6 @@ class Process : public RefCounted<Process> {
   // A copy of `maker` in all that is not memory, files, identity or state.
   void inherit(const Process& maker);
 
-  // The data segment's end (brk): where it starts and where it is now.
-  [[nodiscard]] uint64_t break_start() const { return break_start_; }
-  [[nodiscard]] uint64_t break_end() const { return break_end_; }
-  void set_break_start(uint64_t address) { break_start_ = break_end_ = address; }
-  void set_break_end(uint64_t address) { break_end_ = address; }
-
   // Blocked signals: kept for the program, which asks for them back.
   [[nodiscard]] uint64_t signal_mask() const { return signal_mask_; }
   void set_signal_mask(uint64_t mask) { signal_mask_ = mask; }
@@ -165,8 +159,6 @@ class Process : public RefCounted<Process> {
   Ref<UserSpace> space_;
   Ref<FileTable> files_;
   Ref<PathContext> paths_;
-  uint64_t break_start_ = 0;
-  uint64_t break_end_ = 0;
   uint64_t signal_mask_ = 0;
   Words words_;
   uint64_t start_ns_ = 0;

@@ -1,4 +1,5 @@
 // memory_calls.cpp: calls on the program's address space.
+#include "kernel/memory/file_object.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall/calls.h"
 
@@ -25,69 +26,29 @@ base::Access access_of(uint64_t protection) {
   return access;
 }
 
-Placement placement_of(uint64_t flags) {
+vm::Placement placement_of(uint64_t flags, base::Vpn at) {
   if (flags & map_fixed_no_replace) {
-    return Placement::fixed_no_replace;
+    return vm::Placement::fixed_no_replace_at(at);
   }
-  return flags & map_fixed ? Placement::fixed : Placement::anywhere;
-}
-
-// A private mapping of a file: its pages are copies, so the shared kind is refused.
-CallResult attach_file(const CallArguments& arguments, UserSpace::Request& request) {
-  const Ref<File> file = arguments.process.files().find(uint32_t(arguments.value[4]));
-  if (!file) {
-    return Errno::bad_descriptor;
-  }
-  const uint64_t offset = arguments.value[5];
-  const auto contents = file->constant_bytes();
-  if (contents.empty()) {
-    return Errno::no_device;
-  }
-  if (offset % base::page_size != 0) {
-    return Errno::invalid;
-  }
-  request.contents.bytes =
-      offset < contents.size() ? contents.subspan(offset) : decltype(contents)();
-  request.contents.bytes =
-      request.contents.bytes.first(base::min(request.contents.bytes.size(), request.size.raw()));
-  request.contents.at = request.base.raw();  // with Placement::anywhere, map() says where
-  request.name = "file";
-  return uint64_t(0);
+  return flags & map_fixed ? vm::Placement::fixed_at(at) : vm::Placement::hint_at(at);
 }
 
 }  // namespace
 
 CallResult brk(const CallArguments& arguments) {
-  Process& process = arguments.process;
-  const uint64_t wanted = arguments.value[0];
-  const uint64_t old_end = process.break_end();
-  if (wanted < process.break_start() || wanted >= UserSpace::end()) {
-    return old_end;
-  }
-  const uint64_t from = base::align_up(old_end, base::page_size);
-  const uint64_t to = base::align_up(wanted, base::page_size);
-  if (to > from) {
-    UserSpace::Request request{base::UserAddr(from), base::Bytes(to - from),
-                               base::Right::read | base::Right::write};
-    request.placement = Placement::fixed_no_replace;
-    request.name = "heap";
-    if (!process.space().map(request)) {
-      return old_end;
-    }
-  } else if (to < from &&
-             !process.space().unmap(base::VpnRange(base::Vpn(to >> base::page_shift),
-                                                   base::Vpn(from >> base::page_shift)))) {
-    return old_end;
-  }
-  process.set_break_end(wanted);
-  return wanted;
+  return arguments.process.space().move_break(arguments.value[0]);
 }
 
 CallResult mmap(const CallArguments& arguments) {
   const uint64_t flags = arguments.value[3];
-  UserSpace::Request request{arguments.address(0), base::Bytes(arguments.value[1]),
-                             access_of(arguments.value[2])};
-  request.placement = placement_of(flags);
+  const auto count = base::checked_pages_for(base::Bytes(arguments.value[1]));
+  if (!count.ok || arguments.value[0] % base::page_size != 0) {
+    return Errno::invalid;
+  }
+  vm::MapRequest request;
+  request.count = base::PageCount(count.value);
+  request.access = access_of(arguments.value[2]);
+  request.placement = placement_of(flags, arguments.address(0).page());
   const uint64_t type = flags & map_type;
   if (type != map_private && !(type == map_shared && (flags & map_anonymous))) {
     return type == map_shared ? Errno::not_implemented : Errno::invalid;
@@ -95,14 +56,27 @@ CallResult mmap(const CallArguments& arguments) {
   if ((arguments.value[2] & prot_write) && (arguments.value[2] & prot_execute)) {
     return Errno::access;
   }
+  vm::ObjectRef object;
   if (!(flags & map_anonymous)) {
-    const CallResult attached = attach_file(arguments, request);
-    if (attached.raw() != 0) {
-      return attached;
+    if (arguments.value[5] % base::page_size != 0) {
+      return Errno::invalid;
     }
+    const Ref<File> file = arguments.process.files().find(uint32_t(arguments.value[4]));
+    if (!file) {
+      return Errno::bad_descriptor;
+    }
+    const auto contents = file->constant_bytes();
+    if (contents.empty()) {
+      return Errno::no_device;
+    }
+    BASE_TRY_ASSIGN(object, file_object(contents));
+    request.object = object.get();
+    request.object_page = vm::ObjectPage(arguments.value[5] >> base::page_shift);
+    request.tag = uint32_t(MemoryTag::file);
   }
-  const auto mapped = arguments.process.space().map(request);
-  return mapped ? CallResult(mapped.value().raw()) : CallResult(mapped.error());
+  const auto mapped = arguments.process.space().vm().map(request);
+  return mapped ? CallResult(base::UserAddr::of(mapped.value().first()).raw())
+                : CallResult(mapped.error());
 }
 
 CallResult munmap(const CallArguments& arguments) {
@@ -110,7 +84,7 @@ CallResult munmap(const CallArguments& arguments) {
   if (!pages || pages.value().end() > base::Vpn(UserSpace::end() >> base::page_shift)) {
     return Errno::invalid;
   }
-  return arguments.process.space().unmap(pages.value());
+  return arguments.process.space().vm().unmap(pages.value());
 }
 
 CallResult mprotect(const CallArguments& arguments) {
@@ -124,7 +98,7 @@ CallResult mprotect(const CallArguments& arguments) {
   if ((arguments.value[2] & prot_write) && (arguments.value[2] & prot_execute)) {
     return Errno::access;
   }
-  return arguments.process.space().protect(pages.value(), access_of(arguments.value[2]));
+  return arguments.process.space().vm().protect(pages.value(), access_of(arguments.value[2]));
 }
 
 CallResult madvise(const CallArguments& arguments) {

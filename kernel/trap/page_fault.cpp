@@ -4,6 +4,7 @@
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/panic.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/memory/page_wait.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/seam/traps.h"
 #include "kernel/trap/return.h"
@@ -22,6 +23,22 @@ base::Access wanted(const FaultInfo& fault) {
     case FaultAccess::execute: break;
   }
   return base::Right::execute;
+}
+
+// Asks the space until it resolves or refuses. The page may be owed by a pager: then the thread
+// waits, with nothing held, and everything is looked at anew. Nothing: interrupted while waiting.
+base::Optional<vm::FaultOutcome> ask_space(UserSpace& space, const FaultInfo& fault) {
+  const vm::FaultRequest request{base::UserAddr(fault.address),
+                                 wanted(fault).with(base::Right::user)};
+  for (;;) {
+    vm::FaultOutcome outcome = space.vm().fault(request);
+    if (!outcome.must_wait()) {
+      return outcome;
+    }
+    if (wait_for_page(outcome.token()) == PageWaitResult::interrupted) {
+      return base::nothing;
+    }
+  }
 }
 
 // Where libusercopy goes on when its access of this fault is refused; 0: it was not its access.
@@ -65,18 +82,21 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
   UserSpace* space = cpu_local().space;
   const uint64_t copy_fixup = user_copy_fixup(frame, fault);
   // The kernel reaches user memory only through libusercopy; a fault anywhere else is its own and
-  // must not be resolved. Nor is a copy's fault on a page that is there: no page of a space ever
-  // gains a right by a fault, so it would come back for ever.
-  const bool may_resolve = fault.user || (copy_fixup != 0 && !fault.present);
-  FaultOutcome outcome = FaultOutcome::unmapped;
+  // must not be resolved.
+  const bool may_resolve = fault.user || copy_fixup != 0;
+  vm::Refusal refusal = vm::Refusal::unmapped;
   if (space != nullptr && may_resolve && fault.address < UserSpace::end()) {
-    outcome = space->fault(base::UserAddr(fault.address), wanted(fault));
-    if (outcome == FaultOutcome::resolved) {
+    const base::Optional<vm::FaultOutcome> outcome = ask_space(*space, fault);
+    if (!outcome || outcome->is_resolved()) {
+      if (!outcome && copy_fixup != 0) {
+        frame.set_pc(copy_fixup);
+      }
       return;
     }
+    refusal = outcome->refusal();
   }
   if (frame.from_user()) {
-    kill_for_fault(frame, fault, fault_outcome_name(outcome));
+    refuse_user_fault(frame, fault, refusal);
   }
   const uint64_t fixup = copy_fixup != 0 ? copy_fixup : probe_fixup(frame, fault);
   if (fixup == 0) {

@@ -47,16 +47,32 @@ void kill_for_exception(const cpu::TrapFrame& frame, const ExceptionInfo& info) 
   die(signal_of(info.kind));
 }
 
-void kill_for_fault(const cpu::TrapFrame& frame, const FaultInfo& fault, const char* reason) {
-  const Process& process = cpu_local().thread->process();
+FaultSignal signal_of(const FaultInfo& fault, vm::Refusal refusal) {
+  constexpr int32_t segment_unmapped = 1;  // SEGV_MAPERR
+  constexpr int32_t segment_rights = 2;    // SEGV_ACCERR
+  constexpr int32_t bus_no_page = 2;       // BUS_ADRERR
+  switch (refusal) {
+    case vm::Refusal::unmapped: break;
+    case vm::Refusal::access:
+      return {Signal::segment, segment_rights, fault.address, "the mapping does not allow it"};
+    case vm::Refusal::bus:
+      return {Signal::bus, bus_no_page, fault.address, "there is no such page behind the mapping"};
+    case vm::Refusal::out_of_memory: return {Signal::kill, 0, fault.address, "out of memory"};
+  }
+  return {Signal::segment, segment_unmapped, fault.address, "nothing is mapped there"};
+}
+
+void refuse_user_fault(const cpu::TrapFrame& frame, const FaultInfo& fault, vm::Refusal refusal) {
+  Process& process = cpu_local().thread->process();
+  const FaultSignal signal = signal_of(fault, refusal);
   char mapping[160];
   char walk[160];
   process.space().describe(base::UserAddr(fault.address), mapping, sizeof(mapping));
   process.space().describe_walk(base::UserAddr(fault.address), walk, sizeof(walk));
   LOG_INFO("%s[%u]: killed: %s of 0x%lx: %s (%s), pc 0x%lx, sp 0x%lx; tables: %s", process.name(),
-           process.id(), access_name(fault.access), fault.address, reason, mapping, frame.pc(),
-           frame.sp(), walk);
-  die(Signal::segment);
+           process.id(), access_name(fault.access), fault.address, signal.reason, mapping,
+           frame.pc(), frame.sp(), walk);
+  die(signal.signal);
 }
 
 }  // namespace kernel

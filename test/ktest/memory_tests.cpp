@@ -7,13 +7,13 @@
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/user_space.h"
 #include "test/ktest/ktest.h"
+#include "test/ktest/user_memory.h"
 
 namespace kernel::test {
 
 namespace {
 
 using base::Access;
-using base::Bytes;
 using base::Right;
 using base::UserAddr;
 
@@ -101,10 +101,16 @@ struct Space {
 };
 
 base::Status map_at(Space& space, uint64_t at, uint64_t pages, Access access) {
-  UserSpace::Request request{UserAddr(at), Bytes(pages * base::page_size), access};
-  request.placement = Placement::fixed;
-  auto mapped = space->map(request);
-  return mapped ? base::Status() : base::Status(mapped.error());
+  return test::map_at(*space.space.value(), at, pages * base::page_size, access);
+}
+
+bool resolves(Space& space, uint64_t at, Access access) {
+  return space->vm().fault({UserAddr(at), access}).is_resolved();
+}
+
+bool is_refused(Space& space, uint64_t at, Access access, vm::Refusal why) {
+  vm::FaultOutcome outcome = space->vm().fault({UserAddr(at), access});
+  return !outcome.is_resolved() && !outcome.must_wait() && outcome.refusal() == why;
 }
 
 base::VpnRange pages_at(uint64_t at, uint64_t count) {
@@ -117,12 +123,11 @@ Verdict user_pages_come_on_demand() {
   Space space;
   KTEST_CHECK(space.space.ok() && map_at(space, origin, 1024, read_write), "no memory");
   KTEST_CHECK(space->resident_pages() == 0, "mapping allocated pages");
-  KTEST_CHECK(space->fault(UserAddr(origin + 5000), Right::write) == FaultOutcome::resolved,
-              "a fault in a mapping was refused");
+  KTEST_CHECK(resolves(space, origin + 5000, Right::write), "a fault in a mapping was refused");
   KTEST_CHECK(space->resident_pages() == 1, "one fault did not bring one page");
-  KTEST_CHECK(space->fault(UserAddr(origin - 1), Right::read) == FaultOutcome::unmapped,
+  KTEST_CHECK(is_refused(space, origin - 1, Right::read, vm::Refusal::unmapped),
               "a fault below the mapping was resolved");
-  KTEST_CHECK(space->fault(UserAddr(origin), Right::execute) == FaultOutcome::access,
+  KTEST_CHECK(is_refused(space, origin, Right::execute, vm::Refusal::access),
               "execution of a data page was allowed");
   space->check();
   return passed;
@@ -133,11 +138,10 @@ Verdict unmap_splits_and_frees() {
   KTEST_CHECK(space.space.ok() && map_at(space, origin, 16, read_write), "no memory");
   KTEST_CHECK(space->populate(), "no memory");
   KTEST_CHECK(space->resident_pages() == 16, "populate missed pages");
-  KTEST_CHECK(space->unmap(pages_at(origin + 4 * base::page_size, 8)), "unmap failed");
+  KTEST_CHECK(space->vm().unmap(pages_at(origin + 4 * base::page_size, 8)), "unmap failed");
   KTEST_CHECK(space->resident_pages() == 8, "unmap kept or lost pages");
-  KTEST_CHECK(
-      space->fault(UserAddr(origin + 5 * base::page_size), Right::read) == FaultOutcome::unmapped,
-      "the hole is still mapped");
+  KTEST_CHECK(is_refused(space, origin + 5 * base::page_size, Right::read, vm::Refusal::unmapped),
+              "the hole is still mapped");
   space->check();
   return passed;
 }
@@ -147,10 +151,11 @@ Verdict protect_keeps_contents() {
   KTEST_CHECK(space.space.ok() && map_at(space, origin, 4, read_write), "no memory");
   const uint8_t mark[] = {1, 2, 3};
   KTEST_CHECK(space->write_initial(UserAddr(origin + base::page_size), mark), "no memory");
-  KTEST_CHECK(space->protect(pages_at(origin + base::page_size, 1), Access::none()), "refused");
-  KTEST_CHECK(space->fault(UserAddr(origin + base::page_size), Right::read) == FaultOutcome::access,
+  KTEST_CHECK(space->vm().protect(pages_at(origin + base::page_size, 1), Access::none()),
+              "refused");
+  KTEST_CHECK(is_refused(space, origin + base::page_size, Right::read, vm::Refusal::access),
               "a page without rights was readable");
-  KTEST_CHECK(space->protect(pages_at(origin + base::page_size, 1), Right::read), "refused");
+  KTEST_CHECK(space->vm().protect(pages_at(origin + base::page_size, 1), Right::read), "refused");
   space->activate();
   cpu::open_user_access();
   const bool same =
@@ -158,7 +163,7 @@ Verdict protect_keeps_contents() {
   cpu::close_user_access();
   UserSpace::deactivate();
   KTEST_CHECK(same, "contents changed");
-  KTEST_CHECK(!space->protect(pages_at(origin + 2 * base::page_size, 4), Right::read),
+  KTEST_CHECK(!space->vm().protect(pages_at(origin + 2 * base::page_size, 4), Right::read),
               "protect over a hole succeeded");
   space->check();
   return passed;

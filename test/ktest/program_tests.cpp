@@ -10,6 +10,7 @@
 #include "kernel/process/scheduler.h"
 #include "test/ktest/ktest.h"
 #include "test/ktest/user_code.h"
+#include "test/ktest/user_memory.h"
 
 namespace kernel::test {
 
@@ -31,14 +32,10 @@ unsigned run_code(Code code, uint64_t start = code_address) {
     return no_memory;
   }
   UserSpace& space = *memory.value();
-  UserSpace::Request text{base::UserAddr(code_address), base::Bytes(base::page_size),
-                          base::Right::read | base::Right::execute};
-  text.placement = Placement::fixed;
-  text.contents = {code, code_address};
-  UserSpace::Request stack{base::UserAddr(stack_address), base::Bytes(stack_bytes),
-                           base::Right::read | base::Right::write};
-  stack.placement = Placement::fixed;
-  if (!space.map(text) || !space.map(stack)) {
+  constexpr base::Access read_write = base::Right::read | base::Right::write;
+  if (!map_at(space, code_address, base::page_size, base::Right::read | base::Right::execute,
+              code) ||
+      !map_at(space, stack_address, stack_bytes, read_write)) {
     return no_memory;
   }
   const auto frame = cpu::TrapFrame::for_user(start, stack_address + stack_bytes - base::page_size);

@@ -7,6 +7,7 @@
 #include "kernel/memory/user_space.h"
 #include "test/ktest/ktest.h"
 #include "test/ktest/user_code.h"
+#include "test/ktest/user_memory.h"
 
 namespace kernel::test {
 
@@ -23,10 +24,9 @@ class UserPage {
     if (!space_) {
       return;
     }
-    UserSpace::Request request{base::UserAddr(user_page), base::Bytes(base::page_size),
-                               base::Right::read | base::Right::execute};
-    request.placement = Placement::fixed;
-    ready_ = space_.value()->map(request).ok() &&
+    ready_ = map_at(*space_.value(), user_page, base::page_size,
+                    base::Right::read | base::Right::execute)
+                 .ok() &&
              space_.value()->write_initial(base::UserAddr(user_page), code_return()).ok();
     if (ready_) {
       space_.value()->activate();

@@ -4,6 +4,7 @@
 #include "kernel/log/panic.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/machine.h"
 #include "test/ktest/ktest.h"
 
 namespace kernel {
@@ -23,10 +24,12 @@ struct Tally {
 };
 
 Verdict run_audited(const Test& test) {
+  settle_memory();
   heap_trim();
   const uint64_t frames = free_frame_count();
   const uint64_t blocks = heap_block_count();
   const Verdict verdict = test.run();
+  settle_memory();
   heap_trim();
   if (verdict == test::passed && heap_block_count() != blocks) {
     return "heap blocks were lost or found";

@@ -1,5 +1,6 @@
 #include "test/ktest/user_memory.h"
 
+#include "kernel/memory/file_object.h"
 #include "usercopy/user_memory.h"
 
 namespace kernel::test {
@@ -11,16 +12,23 @@ using base::Right;
 uint8_t text_bytes[base::page_size];
 uint8_t page_copy[base::page_size];
 
-bool map_page(UserSpace& space, uint64_t at, base::Access access, bool with_text) {
-  UserSpace::Request request{base::UserAddr(at), base::Bytes(base::page_size), access};
-  request.placement = Placement::fixed;
-  if (with_text) {
-    request.contents = {text_bytes, at};
-  }
-  return space.map(request).ok();
-}
-
 }  // namespace
+
+base::Status map_at(UserSpace& space, uint64_t at, uint64_t size, base::Access access,
+                    std::span<const uint8_t> file) {
+  vm::MapRequest request;
+  vm::ObjectRef object;
+  if (!file.empty()) {
+    BASE_TRY_ASSIGN(object, file_object(file));
+    request.object = object.get();
+  }
+  BASE_TRY_ASSIGN(const auto pages, base::VpnRange::checked(base::UserAddr(at), base::Bytes(size)));
+  request.count = pages.count();
+  request.access = access;
+  request.placement = vm::Placement::fixed_at(pages.first());
+  const auto mapped = space.vm().map(request);
+  return mapped ? base::Status() : base::Status(mapped.error());
+}
 
 UserMemory::UserMemory() : space_(UserSpace::create()) {
   for (uint64_t i = 0; i < base::page_size; ++i) {
@@ -29,9 +37,9 @@ UserMemory::UserMemory() : space_(UserSpace::create()) {
   if (!space_) {
     return;
   }
-  ready_ = map_page(space(), text, Right::read | Right::write, true) &&
-           map_page(space(), zeroes, Right::read | Right::write, false) &&
-           map_page(space(), read_only, Right::read, true);
+  ready_ = map_at(space(), text, base::page_size, Right::read | Right::write, text_bytes).ok() &&
+           map_at(space(), zeroes, base::page_size, Right::read | Right::write).ok() &&
+           map_at(space(), read_only, base::page_size, Right::read, text_bytes).ok();
   if (ready_) {
     space().activate();
   }

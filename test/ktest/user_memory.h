@@ -9,6 +9,10 @@
 
 namespace kernel::test {
 
+// Maps `size` bytes, whole pages, at `at`: zeroes, or what `file` holds.
+[[nodiscard]] base::Status map_at(UserSpace& space, uint64_t at, uint64_t size, base::Access access,
+                                  std::span<const uint8_t> file = {});
+
 class UserMemory {
  public:
   static constexpr uint64_t text = 0x10000000;

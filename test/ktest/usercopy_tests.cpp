@@ -54,9 +54,8 @@ base::VpnRange pair_page(uint64_t index) {
 }
 
 bool map_pair(UserSpace& space, base::Access second) {
-  UserSpace::Request request{UserAddr(pair), base::Bytes(2 * page), Right::read | Right::write};
-  request.placement = Placement::fixed;
-  return space.map(request).ok() && space.protect(pair_page(1), second).ok();
+  return map_at(space, pair, 2 * page, Right::read | Right::write).ok() &&
+         space.vm().protect(pair_page(1), second).ok();
 }
 
 // Sizes on both sides of where the copies change their method.
@@ -164,7 +163,7 @@ Verdict pages_without_rights_refuse_everything() {
   UserMemory memory;
   KTEST_CHECK(memory.ready() && map_pair(memory.space(), Right::read | Right::write), "no memory");
   KTEST_CHECK(clear_user(UserAddr(pair), 2 * page).ok(), "refused");
-  KTEST_CHECK(memory.space().protect(pair_page(1), base::Access::none()).ok(), "no memory");
+  KTEST_CHECK(memory.space().vm().protect(pair_page(1), base::Access::none()).ok(), "no memory");
   KTEST_CHECK(stopped_at(copy_from_user(buffer, UserAddr(pair + page - 5), 300), 5), "read");
   KTEST_CHECK(stopped_at(copy_to_user(UserAddr(pair + page - 5), buffer, 300), 5), "written");
   return passed;
@@ -174,7 +173,7 @@ Verdict pages_that_are_gone_refuse_everything() {
   UserMemory memory;
   KTEST_CHECK(memory.ready() && map_pair(memory.space(), Right::read | Right::write), "no memory");
   KTEST_CHECK(clear_user(UserAddr(pair), 2 * page).ok(), "refused");
-  KTEST_CHECK(memory.space().unmap(pair_page(1)).ok(), "no memory");
+  KTEST_CHECK(memory.space().vm().unmap(pair_page(1)).ok(), "no memory");
   KTEST_CHECK(stopped_at(copy_from_user(buffer, UserAddr(pair + page - 5), 300), 5), "read");
   KTEST_CHECK(stopped_at(copy_to_user(UserAddr(pair + page - 5), buffer, 300), 5), "written");
   return passed;

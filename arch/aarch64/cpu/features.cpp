@@ -34,6 +34,8 @@ constexpr uint64_t sctlr_always =
     sctlr_ldm_reserved;
 
 constexpr uint64_t tcr_asid16 = 1ULL << 36;
+constexpr uint64_t tcr_hardware_accessed = 1ULL << 39;  // HA
+constexpr uint64_t tcr_hardware_dirty = 1ULL << 40;     // HD
 constexpr uint64_t tcr_e0pd1 = 1ULL << 56;
 // Index 0: normal write-back, 1: Device-nGnRnE, 2 and 3: normal non-cacheable (describe/format.h).
 constexpr uint64_t mair = 0xff | 0x00ULL << 8 | 0x44ULL << 16 | 0x44ULL << 24;
@@ -50,7 +52,7 @@ struct IdField {
 };
 
 struct Found {
-  bool pan, enhanced_pan, e0pd, asid16, random, lpa2, access_flag, dirty_bit, atomics;
+  bool pan, enhanced_pan, e0pd, asid16, random, lpa2, access_flag, dirty_bit, atomics, ranged_tlbi;
 };
 Found found;
 uint64_t hwcap = 0;
@@ -74,6 +76,7 @@ Found detect() {
   f.e0pd = mmfr2.at(60) >= 1;
   f.random = isar0.at(60) >= 1;
   f.atomics = isar0.at(20) >= 2;
+  f.ranged_tlbi = isar0.at(56) >= 2;
   return f;
 }
 
@@ -125,7 +128,9 @@ void enable_features() {
   found = detect();
   SYSREG_WRITE("mair_el1", mair);
   SYSREG_WRITE("tcr_el1", SYSREG_READ("tcr_el1") | (found.asid16 ? tcr_asid16 : 0) |
-                              (found.e0pd ? tcr_e0pd1 : 0));
+                              (found.e0pd ? tcr_e0pd1 : 0) |
+                              (found.access_flag ? tcr_hardware_accessed : 0) |
+                              (found.dirty_bit ? tcr_hardware_dirty : 0));
   SYSREG_WRITE("sctlr_el1", sctlr_always | (found.enhanced_pan ? sctlr_enhanced_pan : 0));
   SYSREG_WRITE("cpacr_el1", cpacr_fp_everywhere);
   SYSREG_WRITE("cntkctl_el1", cntkctl_user_virtual_counter);
@@ -148,6 +153,7 @@ void enable_features() {
     record(found.access_flag, "haf");
     record(found.dirty_bit, "hdbs");
     record(found.atomics, "lse");
+    record(found.ranged_tlbi, "tlbirange");
     record(found.random, "rng");
     record(found.lpa2, "lpa2");
   }
@@ -166,6 +172,19 @@ ProtectionState protection(Protection which) {
 
 std::span<const char* const> feature_names() {
   return {names, name_count};
+}
+
+// FEAT_BBM is left alone: even at level 2 the architecture allows TLB conflict aborts.
+vm::Features mmu_features(unsigned levels) {
+  vm::Features features;
+  features.levels = uint8_t(levels);
+  features.physical_bits = levels == 5 ? 52 : 48;
+  features.tag_bits = found.asid16 ? 16 : 8;
+  features.gigabyte_leaves = true;
+  features.hardware_accessed = found.access_flag;
+  features.hardware_dirty = found.dirty_bit;
+  features.ranged_invalidate = found.ranged_tlbi;
+  return features;
 }
 
 unsigned max_levels() {

@@ -19,14 +19,6 @@ uint64_t translate(const void* address) {
   return SYSREG_READ("par_el1") & entry_address_mask;
 }
 
-// Every user translation of this CPU has ASID 0 and is not global.
-void forget_user_here() {
-  dsb_nsh();
-  asm volatile("tlbi aside1, xzr" : : : "memory");
-  dsb_nsh();
-  isb();
-}
-
 // Operand of TLBI by address: VA[55:12].
 uint64_t page_operand(uint64_t address) {
   return address >> 12 & ((1ULL << 44) - 1);
@@ -38,26 +30,6 @@ void invalidate_page(uint64_t address) {
   asm volatile("dsb ishst\n\ttlbi vaae1is, %0" : : "r"(page_operand(address)) : "memory");
   dsb_ish();
   isb();
-}
-
-void invalidate_user() {
-  asm volatile("dsb ishst\n\ttlbi aside1is, xzr" : : : "memory");
-  dsb_ish();
-  isb();
-}
-
-// The empty table goes in between, so that no walk of the old root can leave an entry behind the
-// invalidation.
-void activate_user(uint64_t root) {
-  deactivate_user();
-  SYSREG_WRITE("ttbr0_el1", root);
-  isb();
-}
-
-void deactivate_user() {
-  SYSREG_WRITE("ttbr0_el1", empty_table_physical);
-  isb();
-  forget_user_here();
 }
 
 void adopt_kernel_root(uint64_t root) {
@@ -72,6 +44,10 @@ void adopt_kernel_root(uint64_t root) {
   asm volatile("tlbi vmalle1" : : : "memory");
   dsb_nsh();
   isb();
+}
+
+base::Pfn idle_user_root() {
+  return base::PhysAddr(empty_table_physical).frame();
 }
 
 // Cleans to the point of unification by line, then invalidates every instruction cache whole:

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "base/address.h"
+
 namespace cpu {
 
 struct PageRights {
@@ -78,9 +80,8 @@ inline void publish_entries() {
   asm volatile("dsb ishst\n\tisb" : : : "memory");
 }
 
-// Forgets every CPU's translation of the page at `address`, or all that are not global.
+// Forgets every CPU's translation of the page at `address`, a kernel page.
 void invalidate_page(uint64_t address);
-void invalidate_user();
 
 // The root to put at a new user space's top: x86_64 shares the kernel half, so `fill` copies the
 // kernel entries of the kernel's root into it; aarch64 has a root of its own and does nothing.
@@ -88,12 +89,11 @@ inline void prepare_user_root(uint64_t* /*root*/, const uint64_t* /*kernel_root*
 // How many entries of a user root belong to the user half (x86_64: 256, aarch64: 512).
 inline constexpr unsigned user_root_entries = 512;
 
-// Translates user addresses through `root` (physical) from now on; nothing stale survives.
-void activate_user(uint64_t root);
-// No user translations at all (x86_64: the kernel's own root; aarch64: an empty table).
-void deactivate_user();
 // Remembers the kernel's root and stops using what the loader left in the user half.
 void adopt_kernel_root(uint64_t root);
+// The table in use while no user space is (x86_64: the kernel's own root; aarch64: an empty one).
+// After adopt_kernel_root().
+[[nodiscard]] base::Pfn idle_user_root();
 
 // Makes code written through the direct map executable (aarch64: cache maintenance).
 void sync_instructions(const void* data, uint64_t size);

@@ -26,6 +26,7 @@ constexpr uint64_t cr4_fxsave = 1u << 9;
 constexpr uint64_t cr4_simd_exceptions = 1u << 10;
 constexpr uint64_t cr4_umip = 1u << 11;
 constexpr uint64_t cr4_fsgsbase = 1u << 16;
+constexpr uint64_t cr4_pcid = 1u << 17;
 constexpr uint64_t cr4_xsave = 1u << 18;
 constexpr uint64_t cr4_smep = 1u << 20;
 constexpr uint64_t cr4_smap = 1u << 21;
@@ -33,7 +34,8 @@ constexpr uint64_t cr4_smap = 1u << 21;
 constexpr uint64_t efer_no_execute = 1u << 11;
 
 struct Found {
-  bool smep, smap, umip, nx, la57, xsave, avx, gib_pages;
+  bool smep, smap, umip, nx, la57, xsave, avx, gib_pages, pcid;
+  uint8_t physical_bits;
 };
 Found found;
 const char* names[16];
@@ -50,8 +52,11 @@ Found detect() {
   const CpuidResult basic = cpuid(1);
   f.xsave = has_bit(basic.ecx, 26);
   f.avx = has_bit(basic.ecx, 28);
+  f.physical_bits = 36;
   if (max_basic >= 7) {
     const CpuidResult structured = cpuid(7);
+    // Tags are of use only with INVPCID, which reaches those that are not current.
+    f.pcid = has_bit(basic.ecx, 17) && has_bit(structured.ebx, 10);
     f.smep = has_bit(structured.ebx, 7);
     f.smap = has_bit(structured.ebx, 20);
     f.umip = has_bit(structured.ecx, 2);
@@ -61,6 +66,9 @@ Found detect() {
     const CpuidResult extended = cpuid(0x8000'0001);
     f.nx = has_bit(extended.edx, 20);
     f.gib_pages = has_bit(extended.edx, 26);
+  }
+  if (cpuid(0x8000'0000).eax >= 0x8000'0008) {
+    f.physical_bits = uint8_t(cpuid(0x8000'0008).eax);
   }
   return f;
 }
@@ -107,6 +115,11 @@ void enable_features() {
   cr4 |= (found.smep ? cr4_smep : 0) | (found.smap ? cr4_smap : 0);
   cr4 |= (found.umip ? cr4_umip : 0) | (found.xsave ? cr4_xsave : 0);
   write_cr4(cr4);
+  if (found.pcid) {
+    // Allowed only while CR3 names tag 0 (SDM vol. 3A 4.10.1): its low bits may hold cache hints.
+    write_cr3(read_cr3() & ~0xfffULL);
+    write_cr4(cr4 | cr4_pcid);
+  }
   if (found.nx) {
     write_msr(Msr::efer, read_msr(Msr::efer) | efer_no_execute);
   }
@@ -126,6 +139,7 @@ void enable_features() {
     record(found.umip, "umip");
     record(found.gib_pages, "1gib-pages");
     record(found.la57, "la57");
+    record(found.pcid, "pcid");
     record(found.xsave, "xsave");
     record(found.avx, "avx");
   }
@@ -144,6 +158,17 @@ ProtectionState protection(Protection which) {
 
 std::span<const char* const> feature_names() {
   return {names, name_count};
+}
+
+vm::Features mmu_features(unsigned levels) {
+  vm::Features features;
+  features.levels = uint8_t(levels);
+  features.physical_bits = found.physical_bits;
+  features.tag_bits = found.pcid ? 12 : 0;
+  features.gigabyte_leaves = found.gib_pages;
+  features.no_execute = found.nx;
+  features.tagged_invalidate = found.pcid;
+  return features;
 }
 
 unsigned max_levels() {

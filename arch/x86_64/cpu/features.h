@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <span>
 
+#include "vm/seam/features.h"
+
 namespace cpu {
 
 // What the kernel wants proved at boot; each architecture says what it calls it.
@@ -31,6 +33,9 @@ void enable_features();
 
 // Page-table levels the hardware could walk (x86_64: 5 with LA57). What is in use is BootInfo's.
 [[nodiscard]] unsigned max_levels();
+
+// What libvm is told about the MMU, with `levels` of tables in use. After enable_features().
+[[nodiscard]] vm::Features mmu_features(unsigned levels);
 
 // Values for the aux vector (AT_HWCAP, AT_HWCAP2) and uname -m.
 [[nodiscard]] uint64_t user_hwcap();

@@ -3,6 +3,8 @@
 #include "cpu/features.h"
 #include "cpu/probe.h"
 #include "cpu/sysreg.h"
+#include "kernel/host/cpu_local.h"
+#include "kernel/memory/user_space.h"
 
 namespace kernel::test {
 
@@ -45,6 +47,8 @@ void continue_stepping(cpu::TrapFrame& frame, uint64_t last_pc) {
   }
   const uint64_t at = frame.x[store.address];
   const uint64_t value = store.value == 31 ? 0 : frame.x[store.value];
+  // A page that the instruction has not written yet may have to become the space's own.
+  (void)cpu_local().space->vm().fault({base::UserAddr(at), base::Right::write | base::Right::user});
   cpu::open_user_access();
   if (store.is_8_bytes) {
     *reinterpret_cast<volatile uint64_t*>(at) = value;

@@ -41,7 +41,14 @@ PageAnswer Paged<F>::page(ObjectPage page, PageUse use) {
       }
     }
     const base::Status asked = ask(ObjectRange::single(page), ticket);
-    return asked.ok() ? PageAnswer::wait_for({page, ticket}) : PageAnswer::refused(asked.error());
+    if (!asked.ok()) {
+      return PageAnswer::refused(asked.error());
+    }
+    // A pager that has the page at hand has answered already.
+    const Slot* slot = store_.find(page);
+    if (slot == nullptr || Store::read(*slot).word() == PageSlot::of_request(ticket).word()) {
+      return PageAnswer::wait_for({page, ticket});
+    }
   }
 }
 

@@ -26,7 +26,8 @@ class Pager {
  public:
   // Asks for pages, none of them in memory or asked for already. Called while a fault is handled:
   // inside an epoch section, without the object's lock; must not block. Answered in any order and
-  // any parts. An error refuses the whole request: the faulter gets it.
+  // any parts, also before this returns: then nobody waits. An error refuses the whole request:
+  // the faulter gets it.
   [[nodiscard]] virtual base::Status request(MemoryObject& object, ObjectRange pages,
                                              uint64_t ticket) = 0;
   // Asks for contents to be stored. The frames stay until Paged::written(ticket); others may write

@@ -1,0 +1,38 @@
+// host.h: what this kernel supplies to libvm (vm/seam/host.h, vm/frame/frame_host.h).
+#pragma once
+
+#include <cstdint>
+
+#include "base/check.h"
+#include "cpu/cpu.h"
+#include "cpu/page_format.h"
+#include "cpu/per_cpu.h"
+#include "kernel/host/spin_lock.h"
+#include "kernel/seam/memory.h"
+#include "vm/frame/frame_allocator.h"
+#include "vm/seam/host.h"
+
+namespace kernel {
+
+struct Host {
+  using Lock = SpinLock;
+
+  void* window(base::Pfn frame) { return direct_map(base::PhysAddr::of(frame).raw()); }
+  uint32_t current_cpu() { return cpu::this_cpu().index; }
+  void relax() { cpu::pause(); }
+  // One CPU runs, so no other one has to be told.
+  void shootdown(const vm::CpuSet& cpus, vm::CpuAction, void*) {
+    BASE_CHECK(cpus.empty(), "a shootdown for a CPU that does not run");
+  }
+  // x86_64: the kernel half, the same in every root. Not before init_kernel_map().
+  void prepare_root(uint64_t* root);
+};
+static_assert(vm::Host<Host> && vm::FrameHost<Host>);
+
+using FrameAllocator = vm::FrameAllocator<Host>;
+
+// The one host, and the one allocator of this machine. After init_frames().
+[[nodiscard]] Host& host();
+[[nodiscard]] FrameAllocator& frame_allocator();
+
+}  // namespace kernel

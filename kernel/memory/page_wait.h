@@ -1,0 +1,21 @@
+// page_wait.h: waiting for pages that pagers owe.
+#pragma once
+
+#include "vm/object/pager.h"
+#include "vm/space/requests.h"
+
+namespace kernel {
+
+// Once, before any object is made.
+void init_page_waits();
+
+// What a Paged object whose pager answers later is made with.
+[[nodiscard]] vm::PageNotifier page_notifier();
+
+enum class PageWaitResult : uint8_t { over, interrupted };
+
+// Blocks until what `token` stands for has happened: look at everything anew then. interrupted:
+// the thread has to end. No lock held; interrupts in any state, and the same afterwards.
+[[nodiscard]] PageWaitResult wait_for_page(vm::WaitToken& token);
+
+}  // namespace kernel
