@@ -29,6 +29,7 @@ static void start(const char* program, long user) {
     if (null > 2) close(null);
   }
   dup2(1, 2);
+  for (int fd = 3; fd < 256; ++fd) close(fd);
   if (user > 0 && (setgid((gid_t)user) != 0 || setuid((uid_t)user) != 0)) give_up("setuid");
   char* const arguments[] = {path, NULL};
   char* const environment[] = {"PATH=/bin", NULL};
