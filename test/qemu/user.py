@@ -49,7 +49,7 @@ def in_guest(arch: str, names: list[str]) -> guest.Result:
     files["runner"] = build.folder(arch) / "test" / "user" / "runner"
     added = [word for name in ["runner", *names] for word in ("--add", f"{files[name]}:/test/{name}")]
     return guest.boot(arch, *added, "--cmd", f"/test/runner -t {SECONDS} {' '.join(names)}",
-                      timeout=400)
+                      timeout=150)
 
 
 def cases(output: str) -> dict[str, dict[str, list[str]]]:
