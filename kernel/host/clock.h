@@ -9,4 +9,9 @@ namespace kernel {
 // 0 when the firmware had no clock.
 [[nodiscard]] uint64_t wall_clock_ns();
 
+// What that clock showed when monotonic time was 0. Setting it sets the clock
+// (set_wall_clock() in kernel/process/moment.h tells those who wait).
+[[nodiscard]] uint64_t wall_clock_at_boot_ns();
+void set_wall_clock_at_boot_ns(uint64_t ns);
+
 }  // namespace kernel

@@ -30,6 +30,8 @@ struct CpuLocal {
   uint64_t charged_until = 0;
   // The memory that user addresses mean on this CPU, nullptr: none.
   UserSpace* space = nullptr;
+  // User accesses of the kernel fail instead of bringing pages in (quick_access.h).
+  bool refuses_user_faults = false;
   // The pc at which cpu_probe_execute() is about to fault; 0: no fault is expected.
   uint64_t expected_fetch_fault = 0;
   uint64_t ticks = 0;

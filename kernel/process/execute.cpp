@@ -36,6 +36,7 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
     return Errno::again;
   }
   Thread& thread = current_thread();
+  announce_end(thread);
   change_memory(process, image.value());
   release_vfork_parent(process);
   process.files().close_marked();

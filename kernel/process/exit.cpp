@@ -2,6 +2,8 @@
 
 #include "cpu/cpu.h"
 #include "kernel/host/cpu_local.h"
+#include "kernel/process/futex.h"
+#include "kernel/process/robust_list.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/syscall/user_copy.h"
 
@@ -44,13 +46,6 @@ void end_process(Process& process) {
   release_vfork_parent(process);
 }
 
-// What other programs were promised of this thread's end.
-void announce_end(Thread& thread) {
-  if (const uint64_t at = base::exchange(thread.clear_child_tid, 0); at != 0) {
-    (void)write_user(base::UserAddr(at), uint32_t(0));
-  }
-}
-
 // Removes the current thread; the last one makes its process a zombie, with `status` unless one is
 // decided.
 [[noreturn]] void leave(Thread& thread, WaitStatus status) {
@@ -82,7 +77,24 @@ void announce_end(Thread& thread) {
   end_current_thread();
 }
 
+bool is_space_shared(Process& process) {
+  const base::Guard guard(process_lock);
+  return process.thread_count > 1 || process.space_ref()->references() > 1;
+}
+
 }  // namespace
+
+void announce_end(Thread& thread) {
+  if (thread.process().space_or_null() == nullptr) {
+    return;
+  }
+  release_robust_futexes(thread);
+  const auto at = base::UserAddr(base::exchange(thread.clear_child_tid, 0));
+  // Nobody reads it in memory that ends with the thread.
+  if (at.raw() != 0 && is_space_shared(thread.process()) && write_user(at, uint32_t(0)).ok()) {
+    (void)wake_futex(thread.process().space(), {at, false}, 1, futex_any_bit);
+  }
+}
 
 void kill_process_locked(Process& process, WaitStatus status) {
   if (!process.is_exiting) {

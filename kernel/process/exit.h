@@ -24,6 +24,10 @@ void kill_process_locked(Process& process, WaitStatus status) BASE_REQUIRES(proc
 // Error::interrupted: the process is ending, or another thread does the same; nothing changed.
 [[nodiscard]] base::Status become_only_thread();
 
+// What other threads were promised of the end of the current thread, `thread`: robust futexes are
+// released, the word at clear_child_tid is zeroed and its waiter woken. At exit and execve.
+void announce_end(Thread& thread);
+
 // The child of vfork lets go of its parent's memory (execve, exit).
 void release_vfork_parent(Process& child);
 

@@ -45,6 +45,8 @@
   X(fstatfs) \
   X(fsync) \
   X(ftruncate) \
+  X(futex) \
+  X(get_robust_list) \
   X(getcwd) \
   X(getdents64) \
   X(getegid) \

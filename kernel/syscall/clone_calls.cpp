@@ -199,15 +199,6 @@ CallResult execve(const CallArguments& arguments) {
                            arguments.address(2));
 }
 
-CallResult set_robust_list(const CallArguments& arguments) {
-  constexpr uint64_t head_size = 24;
-  if (arguments.value[1] != head_size) {
-    return Errno::invalid;
-  }
-  arguments.thread.robust_list = arguments.value[0];
-  return uint64_t(0);
-}
-
 CallResult exit(const CallArguments& arguments) {
   exit_thread(uint8_t(arguments.value[0]));
 }

@@ -83,7 +83,8 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
   const uint64_t copy_fixup = user_copy_fixup(frame, fault);
   // The kernel reaches user memory only through libusercopy; a fault anywhere else is its own and
   // must not be resolved.
-  const bool may_resolve = fault.user || copy_fixup != 0;
+  // What holds a lock (quick_access.h) wants to be told at once.
+  const bool may_resolve = fault.user || (copy_fixup != 0 && !cpu_local().refuses_user_faults);
   vm::Refusal refusal = vm::Refusal::unmapped;
   if (space != nullptr && may_resolve && fault.address < UserSpace::end()) {
     const base::Optional<vm::FaultOutcome> outcome = ask_space(*space, fault);

@@ -41,7 +41,7 @@ class UserPtr {
       return T(raw);
     } else {
       T value{};
-      if (!copy_from_user(&value, address_, sizeof(T)).ok()) {
+      if (!usercopy::copy_from_user(&value, address_, sizeof(T)).ok()) {
         return base::Error::fault;
       }
       return value;
@@ -55,7 +55,7 @@ class UserPtr {
     if constexpr (scalar) {
       return store_user<std::make_unsigned_t<T>>(address_, std::make_unsigned_t<T>(value));
     } else {
-      if (!copy_to_user(address_, &value, sizeof(T)).ok()) {
+      if (!usercopy::copy_to_user(address_, &value, sizeof(T)).ok()) {
         return base::Error::fault;
       }
       return {};

@@ -161,7 +161,7 @@ class BasicUserSlice {
       return base::Error::limit_exceeded;
     }
     base::Error error = base::Error::invalid_argument;
-    if (!copy_from_user(to.data(), from, length).ok()) {
+    if (!usercopy::copy_from_user(to.data(), from, length).ok()) {
       error = base::Error::fault;
     } else if (!has_zero(to.first(length))) {
       to[length] = 0;
@@ -183,7 +183,7 @@ class BasicUserSlice {
       return base::Error::invalid_argument;
     }
     T value{};
-    if (!copy_from_user(&value, base_, sizeof(T)).ok()) {
+    if (!usercopy::copy_from_user(&value, base_, sizeof(T)).ok()) {
       return base::Error::fault;
     }
     skip(sizeof(T));
@@ -198,7 +198,7 @@ class BasicUserSlice {
     if (size_ < sizeof(T)) {
       return base::Error::invalid_argument;
     }
-    if (!copy_to_user(base_, &value, sizeof(T)).ok()) {
+    if (!usercopy::copy_to_user(base_, &value, sizeof(T)).ok()) {
       return base::Error::fault;
     }
     skip(sizeof(T));
@@ -224,7 +224,7 @@ class BasicUserSlice {
         return base::Error::limit_exceeded;
       }
     }
-    if (!copy_from_user(&value, base_, base::min(size_, sizeof(T))).ok()) {
+    if (!usercopy::copy_from_user(&value, base_, base::min(size_, sizeof(T))).ok()) {
       return base::Error::fault;
     }
     skip(size_);

@@ -122,6 +122,10 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
 
   // The mapping at `page`, or the next one above it. The object is not referenced for the caller.
   [[nodiscard]] base::Optional<Mapping> mapping_at_or_after(base::Vpn page);
+  // visit(const Mapping&) for the mapping at `page`, with the space's lock held, so that its object
+  // may be referenced. False: there is none.
+  template <class Visit>
+  [[nodiscard]] bool visit_mapping_at(base::Vpn page, Visit&& visit);
   [[nodiscard]] PageState page_state(base::Vpn page);
   // visit(const Mapping&) for each mapping in order; the space's lock is held.
   template <class Visit>

@@ -12,6 +12,18 @@ base::Optional<Mapping> AddressSpace<M>::mapping_at_or_after(base::Vpn page) {
 }
 
 template <Machine M>
+template <class Visit>
+bool AddressSpace<M>::visit_mapping_at(base::Vpn page, Visit&& visit) {
+  base::Guard guard(lock_);
+  const base::Optional<Mapping> found = map_.at_or_after(page);
+  if (!found || !found->range().contains(page)) {
+    return false;
+  }
+  visit(*found);
+  return true;
+}
+
+template <Machine M>
 PageState AddressSpace<M>::state_of(base::Vpn page, const Mapping& mapping, const Found& found) {
   PageState state;
   state.page = page;
