@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import build, guest  # noqa: E402
 from libvm_tools.status import Stop  # noqa: E402
+import damaged_elf  # noqa: E402
 
 ON_DEMAND = True
 PLAIN_USER = "65534"
@@ -30,6 +31,13 @@ def programs(arch: str) -> dict[str, Path]:
             if source.stem not in ("arena", "case", "runner")}
 
 
+def damaged(arch: str) -> tuple[dict[str, bytes], list[str]]:
+    """Files for exec_malformed; and those whose answer is not Linux's but ENOEXEC."""
+    good = (build.folder(arch) / "user" / "true").read_bytes()
+    here = damaged_elf.refused_here(good)
+    return damaged_elf.as_on_linux(good) | here, list(here)
+
+
 def on_linux(names: list[str]) -> str:
     """What the x86_64 programs print on this machine."""
     with tempfile.TemporaryDirectory() as name:
@@ -38,6 +46,11 @@ def on_linux(names: list[str]) -> str:
         host = programs("x86_64")
         for program in ["runner", *names]:
             shutil.copy(host.get(program, host[names[0]].parent / program), folder / program)
+        if "exec_malformed" in names:
+            (folder / "elf").mkdir()
+            for title, content in damaged("x86_64")[0].items():
+                (folder / "elf" / title).write_bytes(content)
+                (folder / "elf" / title).chmod(0o755)
         user = ["-u", PLAIN_USER] if os.geteuid() == 0 else []
         result = subprocess.run([folder / "runner", "-t", SECONDS, *user, *names],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
@@ -48,8 +61,15 @@ def in_guest(arch: str, names: list[str]) -> guest.Result:
     files = programs(arch)
     files["runner"] = build.folder(arch) / "test" / "user" / "runner"
     added = [word for name in ["runner", *names] for word in ("--add", f"{files[name]}:/test/{name}")]
-    return guest.boot(arch, *added, "--cmd", f"/test/runner -t {SECONDS} {' '.join(names)}",
-                      timeout=150)
+    with tempfile.TemporaryDirectory() as folder:
+        if "exec_malformed" in names:
+            for title, content in damaged(arch)[0].items():
+                file = Path(folder) / title
+                file.write_bytes(content)
+                file.chmod(0o755)
+                added += ["--add", f"{file}:/test/elf/{title}"]
+        return guest.boot(arch, *added, "--cmd", f"/test/runner -t {SECONDS} {' '.join(names)}",
+                          timeout=150)
 
 
 def cases(output: str) -> dict[str, dict[str, list[str]]]:
@@ -83,6 +103,8 @@ def difference(expected: list[str], got: list[str]) -> str | None:
 
 def report(arch: str, names: list[str]) -> int:
     expected = cases(on_linux(names))
+    for title in damaged(arch)[1] if "exec_malformed" in names else []:
+        expected["exec_malformed"][title] = ["ENOEXEC", "exit 9"]
     result = in_guest(arch, names)
     got = cases(result.stdout.decode(errors="replace"))
     tests = [(name, title) for name in names for title in expected.get(name, {"start": []})
