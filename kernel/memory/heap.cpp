@@ -3,6 +3,7 @@
 #include "base/bits.h"
 #include "base/list.h"
 #include "cpu/cpu.h"
+#include "kernel/memory/fail_nth.h"
 #include "kernel/memory/frames.h"
 
 namespace kernel {
@@ -135,6 +136,9 @@ void free_small(Header* header, void* block) {
 
 base::Result<void*> heap_allocate(size_t size) {
   BASE_CHECK(size != 0, "allocating nothing");
+  if (refuse_allocation()) {
+    return base::Error::out_of_memory;
+  }
   const cpu::InterruptGuard guard;
   size_t index = 0;
   while (index < class_count && class_sizes[index] < size) {

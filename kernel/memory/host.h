@@ -8,6 +8,7 @@
 #include "cpu/page_format.h"
 #include "cpu/per_cpu.h"
 #include "kernel/host/spin_lock.h"
+#include "kernel/memory/fail_nth.h"
 #include "kernel/seam/memory.h"
 #include "vm/frame/frame_allocator.h"
 #include "vm/seam/host.h"
@@ -20,6 +21,7 @@ struct Host {
   void* window(base::Pfn frame) { return direct_map(base::PhysAddr::of(frame).raw()); }
   uint32_t current_cpu() { return cpu::this_cpu().index; }
   void relax() { cpu::pause(); }
+  bool refuse_allocation() { return kernel::refuse_allocation(); }
   // One CPU runs, so no other one has to be told.
   void shootdown(const vm::CpuSet& cpus, vm::CpuAction, void*) {
     BASE_CHECK(cpus.empty(), "a shootdown for a CPU that does not run");

@@ -83,6 +83,7 @@ class Thread : public RefCounted<Thread> {
   void forget_program();
 
   CurrentCall call;
+  uint64_t fail_nth = 0;  // memory/fail_nth.h
   // CLONE_CHILD_CLEARTID: zeroed, and a futex there woken, when the thread ends; 0: none.
   uint64_t clear_child_tid = 0;
   // CLONE_CHILD_SETTID: where the thread writes its id when it starts; 0: nowhere.

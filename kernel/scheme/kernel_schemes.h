@@ -11,6 +11,7 @@ void init_schemes();
 // Each in its own file. Error::out_of_memory.
 [[nodiscard]] base::Result<Ref<Scheme>> make_console_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_debug_scheme();
+[[nodiscard]] base::Result<Ref<Scheme>> make_fail_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_dev_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_initfs_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_null_scheme();
