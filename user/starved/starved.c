@@ -1,6 +1,6 @@
-// starved: does one thing after another with its first, second, third ... kernel allocation failing,
-// until it succeeds without: each failure must be an error number, the next try must find everything
-// as it was, and at the end no memory may be missing. `starved [NAME]`: only that one.
+// starved: does one thing after another with its first, second, third ... kernel allocation
+// failing, until it succeeds without: each failure must be an error number, the next try must find
+// everything as it was, and at the end no memory may be missing. `starved [NAME]`: only that one.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,8 +92,8 @@ static int do_exec(void) {
 }
 
 static int do_map_touch(void) {
-  char* at = mmap(0, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                  -1, 0);
+  char* at =
+      mmap(0, 64 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (at == MAP_FAILED) {
     return errno;
   }
@@ -169,8 +170,8 @@ static int do_unmap_middle(void) {
 }
 
 static int do_remap(void) {
-  char* at = mmap(0, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                  -1, 0);
+  char* at =
+      mmap(0, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (at == MAP_FAILED) {
     return errno;
   }
@@ -198,12 +199,10 @@ static int do_map_file(void) {
 }
 
 static int do_break(void) {
-  char* before = sbrk(0);
-  const int result = brk(before + 64 * page) < 0 ? errno : 0;
-  if (result == 0) {
-    brk(before);
-  }
-  return result;
+  const long before = syscall(SYS_brk, 0);
+  const long after = syscall(SYS_brk, before + 64 * page);
+  syscall(SYS_brk, before);
+  return after == before + 64 * page ? 0 : ENOMEM;
 }
 
 static int do_pipe(void) {
@@ -283,9 +282,15 @@ static void* do_nothing(void* argument) {
   return argument;
 }
 
+// On a stack that is there already: the kernel alone has to find memory.
 static int do_thread(void) {
+  static _Alignas(16) char stack[64 * 1024];
+  memset(stack, 1, sizeof(stack));
   pthread_t thread;
-  const int result = pthread_create(&thread, 0, do_nothing, 0);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstack(&attributes, stack, sizeof(stack));
+  const int result = pthread_create(&thread, &attributes, do_nothing, 0);
   if (result == 0) {
     pthread_join(thread, 0);
   }
