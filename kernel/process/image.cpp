@@ -105,8 +105,11 @@ Outcome<Image> load_elf_image(Text path, std::span<const uint8_t> file, const St
   return image;
 }
 
+// What building an image met, as execve tells it.
 Errno errno_of_load(Errno error) {
-  return error == Errno::too_many_files ? Errno::argument_list : error;  // limit_exceeded
+  return error == Errno::too_many_files ? Errno::argument_list  // limit_exceeded
+         : error == Errno::bad_address  ? Errno::no_memory      // a page could not be filled
+                                        : error;
 }
 
 }  // namespace

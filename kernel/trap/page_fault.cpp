@@ -3,6 +3,7 @@
 #include "cpu/probe.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/log/panic.h"
+#include "kernel/memory/fail_nth.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/page_wait.h"
 #include "kernel/memory/user_space.h"
@@ -109,10 +110,16 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
 }  // namespace
 
 void trap_page_fault(cpu::TrapFrame& frame, const FaultInfo& fault) {
-  handle(frame, fault);
-  (void)is_observed(frame, ObservedTrap::page_fault);
   if (frame.from_user()) {
+    {
+      const FailurePause pause;
+      handle(frame, fault);
+    }
+    (void)is_observed(frame, ObservedTrap::page_fault);
     return_to_user(frame);
+  } else {
+    handle(frame, fault);
+    (void)is_observed(frame, ObservedTrap::page_fault);
   }
 }
 

@@ -19,6 +19,7 @@
 enum { page = 4096, most_allocations = 2000 };
 
 static int control;
+static int zero;
 
 static void arm(unsigned nth) {
   char text[16];
@@ -48,9 +49,7 @@ static int ended(pid_t child) {
       return errno;
     }
   }
-  // A child that ran out of memory by itself counts as refused.
-  return WIFSIGNALED(status) ? (WTERMSIG(status) == SIGKILL ? ENOMEM : EPROTO)
-                             : WEXITSTATUS(status);
+  return WIFSIGNALED(status) ? EPROTO : WEXITSTATUS(status);
 }
 
 static int do_fork(void) {
@@ -100,34 +99,48 @@ static int do_map_touch(void) {
   return munmap(at, 64 * page) < 0 ? errno : 0;
 }
 
-static int touch_in_child(int flags, int fd) {
-  char* at = mmap(0, 16 * page, PROT_READ | PROT_WRITE, flags, fd, 0);
+// Pages that the kernel itself touches first, for a read.
+static int touch_by_kernel(int flags) {
+  char* at = mmap(0, 16 * page, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (at == MAP_FAILED) {
     return errno;
   }
-  const unsigned nth = left();
-  arm(0);
-  const pid_t child = fork();
-  if (child == 0) {
-    arm(nth);
-    for (int i = 0; i < 16; ++i) {
-      at[i * page] = (char)i;
-    }
-    const unsigned rest = left();
-    arm(0);
-    _exit(rest == 0 ? ENOMEM : 0);
-  }
-  const int result = ended(child);
+  const ssize_t got = read(zero, at, 16 * page);
+  const int result = got == 16 * page ? 0 : got < 0 && errno != EFAULT ? errno : ENOMEM;
   munmap(at, 16 * page);
-  arm(result == 0 ? 1 : 0);
   return result;
 }
 
 static int do_fault(void) {
-  return touch_in_child(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  return touch_by_kernel(MAP_PRIVATE | MAP_ANONYMOUS);
 }
 static int do_shared_fault(void) {
-  return touch_in_child(MAP_SHARED | MAP_ANONYMOUS, -1);
+  return touch_by_kernel(MAP_SHARED | MAP_ANONYMOUS);
+}
+// Shared with a child that sleeps.
+static int do_copy_on_write(void) {
+  const unsigned nth = left();
+  arm(0);
+  char* at = mmap(0, 8 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memset(at, 7, 8 * page);
+  const pid_t child = fork();
+  if (child == 0) {
+    pause();
+  }
+  arm(nth);
+  const ssize_t got = read(zero, at, 8 * page);
+  const int result = got == 8 * page ? 0 : ENOMEM;
+  const unsigned rest = left();
+  arm(0);
+  if (result != 0 && at[8 * page - 1] != 7) {
+    printf("starved: a page changed that was not copied\n");
+    exit(1);
+  }
+  kill(child, SIGKILL);
+  (void)ended(child);
+  munmap(at, 8 * page);
+  arm(rest);
+  return result;
 }
 
 // Memory made by the caller, without a failure; each try must leave it usable.
@@ -324,6 +337,7 @@ static const struct {
     {"map_touch", do_map_touch},
     {"fault", do_fault},
     {"shared_fault", do_shared_fault},
+    {"copy_on_write", do_copy_on_write},
     {"protect", do_protect},
     {"unmap_middle", do_unmap_middle},
     {"remap", do_remap},
@@ -362,7 +376,9 @@ static int starve(const char* name, int (*run)(void)) {
   return -1;
 }
 
+// When what has ended has been cleared away.
 static unsigned long free_memory(void) {
+  usleep(100000);
   struct sysinfo info;
   sysinfo(&info);
   return info.freeram;
@@ -392,6 +408,7 @@ int main(int count, char** words) {
     perror("/scheme/fail");
     return 2;
   }
+  zero = open("/dev/zero", O_RDONLY);
   ground = mmap(0, 32 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   for (int i = 0; i < 32; ++i) {
     ground[i * page] = (char)(i + 1);
