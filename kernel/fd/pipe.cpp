@@ -188,7 +188,8 @@ Outcome<uint64_t> Pipe::read(Sink& sink, Blocking blocking) {
 }
 
 Outcome<uint64_t> Pipe::write(Source& source, Blocking blocking) {
-  const uint64_t least = source.remaining() <= atomic_size ? source.remaining() : 1;
+  const bool whole = source.remaining() <= atomic_size;
+  const uint64_t least = whole ? source.remaining() : 1;
   const auto moved_or = [&source](Errno error) {
     return source.moved() != 0 ? Outcome<uint64_t>(source.moved()) : Outcome<uint64_t>(error);
   };
@@ -201,7 +202,12 @@ Outcome<uint64_t> Pipe::write(Source& source, Blocking blocking) {
     if (grant.size != 0) {
       const uint64_t backed = back_with_frames(grant);
       const uint64_t done = backed < least ? 0 : copy_in(grant.position, backed, source);
-      end_write(done);
+      // A write that is whole or nothing is nothing when a part of it is not there.
+      const bool torn = whole && source.faulted();
+      end_write(torn ? 0 : done);
+      if (torn) {
+        return Errno::bad_address;
+      }
       if (backed < least) {
         return moved_or(Errno::no_memory);
       }
