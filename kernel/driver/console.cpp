@@ -2,174 +2,84 @@
 
 #include <optional>
 
+#include "base/utility.h"
 #include "cpu/console_uart.h"
-#include "cpu/cpu.h"
-#include "cpu/interrupt_controller.h"
 #include "kernel/driver/screen.h"
-#include "kernel/host/options.h"
+#include "kernel/host/spin_lock.h"
+#include "kernel/process/timer.h"
 
 namespace kernel {
 
 namespace {
 
-constexpr size_t ring_size = 4096;
-char ring[ring_size];
-size_t ring_head = 0;  // next to read
-size_t ring_tail = 0;  // next to write
+SpinLock output_lock;
+SpinLock input_lock;
+ConsoleReceiver* receiver BASE_GUARDED_BY(input_lock) = nullptr;
+bool is_paused BASE_GUARDED_BY(input_lock) = true;
+std::optional<uint32_t> input_line;  // set at boot
 
-std::optional<uint32_t> input_line;
-
-constexpr size_t max_line = 1024;
-char line_buffer[max_line];  // a line being typed, then being handed out
-size_t line_size = 0;
-size_t line_taken = 0;
-bool line_complete = false;
-
-constexpr char backspace = '\b';
-constexpr char erase = 0x7f;
-constexpr char kill_line = 0x15;
-constexpr char end_of_file = 0x04;
-
-// Interrupts masked.
-void drain_uart() {
-  while (const auto byte = cpu::uart_read()) {
-    const size_t next = (ring_tail + 1) % ring_size;
-    if (next != ring_head) {
-      ring[ring_tail] = *byte;
-      ring_tail = next;
-    }
-  }
+// A console without an interrupt is asked now and then.
+constexpr uint64_t poll_ns = 10'000'000;
+void poll_console(void*, Timer& timer) {
+  console_drain();
+  timer.start(Deadline::after_ns(poll_ns));
 }
+constinit Timer* poll_timer = nullptr;
 
-// Interrupts masked.
-std::optional<char> take_byte() {
-  drain_uart();
-  if (ring_head == ring_tail) {
-    return std::nullopt;
-  }
-  const char byte = ring[ring_head];
-  ring_head = (ring_head + 1) % ring_size;
-  return byte;
-}
-
-char wait_for_byte() {
-  for (;;) {
-    const cpu::InterruptGuard guard;
-    if (const auto byte = take_byte()) {
-      return *byte;
-    }
-    cpu::wait_for_interrupt();  // input, or the tick, after which we poll
-  }
-}
-
-// Shows what is typed, where somebody types.
-void echo(Text text) {
-  if (options().console == ConsoleMode::tty) {
-    console_write(text);
-  }
-}
-
-void erase_last() {
-  if (line_size > 0) {
-    --line_size;
-    echo("\b \b");
-  }
-}
-
-// Takes input until a line is complete.
-void edit_line() {
-  while (!line_complete) {
-    const char byte = wait_for_byte();
-    switch (byte) {
-      case backspace:
-      case erase: erase_last(); break;
-      case kill_line:
-        while (line_size > 0) {
-          erase_last();
-        }
-        break;
-      case end_of_file: line_complete = line_size == 0; break;
-      case '\r':
-      case '\n':
-        line_buffer[line_size++] = '\n';
-        line_complete = true;
-        echo("\n");
-        break;
-      default:
-        if (line_size + 1 < max_line && (byte >= ' ' || byte < 0 || byte == '\t')) {
-          line_buffer[line_size++] = byte;
-          echo(Text(&byte, 1));
-        }
-    }
-  }
-}
-
-}  // namespace
-
-size_t console_read_line(std::span<char> buffer) {
-  edit_line();
-  size_t count = line_size - line_taken;
-  count = count < buffer.size() ? count : buffer.size();
-  Text(line_buffer + line_taken, count).copy(buffer.data(), count);
-  line_taken += count;
-  if (line_taken == line_size) {
-    line_size = line_taken = 0;
-    line_complete = false;
-  }
-  return count;
-}
-
-namespace {
-
-size_t read_bytes(std::span<char> buffer) {
-  size_t count = 0;
-  buffer[count++] = wait_for_byte();
-  const cpu::InterruptGuard guard;
-  while (count < buffer.size()) {
-    const auto byte = take_byte();
+// Interrupts are masked by the lock.
+void drain_locked() BASE_REQUIRES(input_lock) {
+  while (receiver != nullptr && receiver->has_room()) {
+    const auto byte = cpu::uart_read();
     if (!byte) {
-      break;
+      if (is_paused) {
+        is_paused = false;
+        cpu::resume_uart_interrupt();
+        continue;  // a byte may have come before that
+      }
+      return;
     }
-    buffer[count++] = *byte;
+    receiver->receive(uint8_t(*byte));
   }
-  return count;
+  is_paused = true;
+  cpu::pause_uart_interrupt();
 }
 
 }  // namespace
 
 void init_console() {
   input_line = cpu::enable_uart_interrupt();
+  cpu::pause_uart_interrupt();
+  if (!input_line) {
+    alignas(Timer) static unsigned char storage[sizeof(Timer)];
+    poll_timer = base::construct_at<Timer>(storage, poll_console, nullptr);
+    poll_timer->start(Deadline::after_ns(poll_ns));
+  }
 }
 
-void console_write(Text text) {
-  const bool translate = options().console == ConsoleMode::tty;
-  for (const char byte : text) {
-    if (byte == '\n' && translate) {
-      cpu::uart_write('\r');
-    }
+void set_console_receiver(ConsoleReceiver& to) {
+  const base::Guard guard(input_lock);
+  receiver = &to;
+  drain_locked();
+}
+
+void console_write(Text bytes) {
+  const base::Guard guard(output_lock);
+  for (const char byte : bytes) {
     cpu::uart_write(byte);
   }
-  screen_write_lines(text);
+  screen_write(bytes);
 }
 
-size_t console_read(std::span<char> buffer) {
-  if (buffer.empty()) {
-    return 0;
-  }
-  return options().console == ConsoleMode::tty ? console_read_line(buffer) : read_bytes(buffer);
-}
-
-bool console_has_input() {
-  const cpu::InterruptGuard guard;
-  drain_uart();
-  return line_complete || ring_head != ring_tail;
+void console_drain() {
+  const base::Guard guard(input_lock);
+  drain_locked();
 }
 
 bool console_interrupt(uint32_t line) {
   if (!input_line || *input_line != line) {
     return false;
   }
-  drain_uart();
+  console_drain();
   return true;
 }
 

@@ -1,35 +1,40 @@
-// console.h: the serial console as programs see it: output with or without translation, input
-// through a small line discipline.
+// console.h: the serial line and the screen beside it as a byte channel: output to both, input to
+// whoever registered for it (a terminal, or a pipe: kernel/fd/tty.h, kernel/fd/console_pipe.h).
 //
-// Input arrives by interrupt into a ring (surplus is dropped) or is polled. In tty mode a reader
-// gets whole lines: echo, erase (BS, DEL), kill line (^U), end of file (^D on an empty line). In
-// pipe mode bytes pass as they come.
+// Locks: one spin lock for output, one for input, which is held while the receiver is called; the
+// receiver's own locks rank below. Any context but NMI.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "kernel/host/text.h"
 
 namespace kernel {
 
-// After init_console_uart() and init_interrupt_controller().
+class ConsoleReceiver {
+ public:
+  // Whether it would take a byte. False: what is typed waits in the device, and who types waits,
+  // until console_drain().
+  [[nodiscard]] virtual bool has_room() = 0;
+  // A byte was typed. Interrupts are masked.
+  virtual void receive(uint8_t byte) = 0;
+
+ protected:
+  ~ConsoleReceiver() = default;
+};
+
+// After init_console_uart(), init_interrupt_controller() and init_timer(). Input waits for a
+// receiver.
 void init_console();
+// Once. The receiver stays for ever.
+void set_console_receiver(ConsoleReceiver& receiver);
 
-// Sends `text` whole; in tty mode newline becomes carriage return, newline.
-void console_write(Text text);
+// Sends bytes as they are.
+void console_write(Text bytes);
 
-// Waits for input and takes at most buffer.size() bytes of it; 0: end of file. Interrupts must be
-// on; the caller holds nothing.
-size_t console_read(std::span<char> buffer);
-
-// The same, but always a whole line (or as much of it as fits), edited as in tty mode; echoed only
-// there. For the prompt.
-size_t console_read_line(std::span<char> buffer);
-
-// Whether console_read() would return at once.
-[[nodiscard]] bool console_has_input();
+// The receiver has room again. Not with its locks held.
+void console_drain();
 
 // From the interrupt of `line`: true if it was the console's.
 bool console_interrupt(uint32_t line);

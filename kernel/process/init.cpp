@@ -1,5 +1,6 @@
 #include "kernel/process/init.h"
 
+#include "kernel/fd/console_device.h"
 #include "kernel/host/shutdown.h"
 #include "kernel/log/log.h"
 #include "kernel/process/image.h"
@@ -65,6 +66,7 @@ void run_first_program(const Text* line) {
               unsigned(child.error()));
     exit_machine(child.error() == Errno::no_entry ? status_not_found : status_not_executable);
   }
+  console_device().adopt_session(child.value());
   exit_machine(wait_as_init(child.value()));
 }
 

@@ -1,5 +1,6 @@
 #include "kernel/scheme/kernel_schemes.h"
 
+#include "kernel/fd/console_device.h"
 #include "kernel/log/panic.h"
 #include "kernel/scheme/mounts.h"
 #include "kernel/scheme/registry.h"
@@ -18,6 +19,7 @@ Ref<Scheme> require(base::Result<Ref<Scheme>> made) {
 }  // namespace
 
 void init_schemes() {
+  init_console_device();
   constexpr base::Result<Ref<Scheme>> (*makers[])() = {
       make_initfs_scheme, make_null_scheme, make_zero_scheme,    make_random_scheme,
       make_debug_scheme,  make_time_scheme, make_console_scheme, make_tty_scheme,

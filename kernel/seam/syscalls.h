@@ -82,10 +82,13 @@
   X(openat) \
   X(pipe) \
   X(pipe2) \
+  X(poll) \
+  X(ppoll) \
   X(pread64) \
   X(preadv) \
   X(preadv2) \
   X(prlimit64) \
+  X(pselect6) \
   X(pwrite64) \
   X(pwritev) \
   X(pwritev2) \
@@ -100,6 +103,7 @@
   X(rt_sigaction) \
   X(rt_sigprocmask) \
   X(sched_yield) \
+  X(select) \
   X(sendfile) \
   X(set_robust_list) \
   X(set_tid_address) \

@@ -37,7 +37,7 @@ class Result:
         raise AssertionError(f"{why}\ntools/run {' '.join(self.arguments)}\n{tail}")
 
 
-def boot(arch: str, *arguments: str, timeout: float = 120) -> Result:
+def boot(arch: str, *arguments: str, timeout: float = 120, stdin: bytes = b"") -> Result:
     """What `tools/run ARCH ARGUMENTS` would do, with a tree that is already built."""
     options = run.parse([arch, *arguments])
     options.timeout = options.timeout or timeout
@@ -45,7 +45,7 @@ def boot(arch: str, *arguments: str, timeout: float = 120) -> Result:
     runs = build.folder(arch) / "run"
     runs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=runs) as folder:
-        outcome, session = run.boot(options, Path(folder), forward_input=False,
+        outcome, session = run.boot(options, Path(folder), forward_input=False, input=stdin,
                                     on_console=console.extend, on_log=log.extend)
     text = log.decode(errors="replace")
     if not session.booted:

@@ -25,6 +25,11 @@ QUIET = 1.0  # seconds
 TERMINAL_NOISE = re.compile(rb"\x1b(\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[=>78cM])|[\x00-\x08\x0e-\x1f]")
 
 
+# Without a terminal our input is sent with an escape, so that it can end (tools/README.md).
+INPUT_ESCAPE = b"\x10"
+INPUT_END = INPUT_ESCAPE + b"\x04"
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data):]
@@ -43,7 +48,8 @@ class Session:
     mark: bytes                               # the token of console_mark=
     timeout: float | None = None
     terminal: bool = False                    # our stdin is a terminal: raw mode, Ctrl-A X quits
-    forward_input: bool = True
+    forward_input: bool = True                # our stdin goes to the program
+    input: bytes = b""                        # what goes there instead
     on_console: Callable[[bytes], None] = lambda data: write_all(1, data)
     on_quiet: Callable[[], None] | None = None  # once, a second after output; the run ends
     on_log: Callable[[bytes], None] = lambda line: write_all(2, line)
@@ -108,6 +114,15 @@ class Session:
                 if self.escaped and byte in b"xX":
                     self.quit = True
                 self.escaped = byte == ESCAPE and not self.escaped
+        else:
+            data = data.replace(INPUT_ESCAPE, INPUT_ESCAPE * 2)
+        return self.passed(data)
+
+    def input_ended(self) -> bytes:
+        """What to pass on when our input is over. A terminal's never is."""
+        return b"" if self.terminal else self.passed(INPUT_END)
+
+    def passed(self, data: bytes) -> bytes:
         if self.marked:
             return data
         self.early_input += data  # the firmware must not eat it
@@ -160,7 +175,9 @@ class Session:
                     ready.register(0, selectors.EVENT_READ)
                     reading_input = True
                 except (PermissionError, ValueError, OSError):  # a plain file is always ready
-                    pending += self.typed(read_everything(0)) + self.typed(b"\x04")
+                    pending += self.typed(read_everything(0)) + self.input_ended()
+            else:
+                pending += self.typed(self.input) + self.input_ended()
             open_ends = 3
             last_output = time.monotonic()
             while open_ends and not self.quit and self.loader_error is None:
@@ -191,7 +208,7 @@ class Session:
                     if key.fd == 0:
                         if not data:
                             ready.unregister(0)
-                        pending += self.typed(data or b"\x04")
+                        pending += self.typed(data) if data else self.input_ended()
                     elif not data:
                         ready.unregister(key.fd)
                         open_ends -= 1

@@ -96,9 +96,21 @@ std::optional<uint32_t> enable_uart_interrupt() {
   if (!console_ready() || line == 0) {
     return std::nullopt;
   }
-  uart.write32(interrupt_mask, interrupt_receive | interrupt_receive_timeout);
+  resume_uart_interrupt();
   enable_line(line, LineTrigger::level);
   return line;
+}
+
+void pause_uart_interrupt() {
+  if (console_ready()) {
+    uart.write32(interrupt_mask, 0);
+  }
+}
+
+void resume_uart_interrupt() {
+  if (console_ready()) {
+    uart.write32(interrupt_mask, interrupt_receive | interrupt_receive_timeout);
+  }
 }
 
 }  // namespace cpu

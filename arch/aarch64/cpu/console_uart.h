@@ -28,4 +28,8 @@ void uart_write(char byte);
 // The line that announces input, after enable_uart_interrupt(); nullopt: poll.
 [[nodiscard]] std::optional<uint32_t> enable_uart_interrupt();
 
+// While nobody has room for input: it stays in the device, whose sender waits.
+void pause_uart_interrupt();
+void resume_uart_interrupt();
+
 }  // namespace cpu

@@ -44,6 +44,8 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {69, kernel::Call::preadv},
     {70, kernel::Call::pwritev},
     {71, kernel::Call::sendfile},
+    {72, kernel::Call::pselect6},
+    {73, kernel::Call::ppoll},
     {78, kernel::Call::readlinkat},
     {79, kernel::Call::newfstatat},
     {80, kernel::Call::fstat},

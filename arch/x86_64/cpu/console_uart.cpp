@@ -91,9 +91,21 @@ std::optional<uint32_t> enable_uart_interrupt() {
   if (!line_known) {
     return std::nullopt;
   }
-  out8(port + interrupt_enable, 1);  // received data
   enable_line(line, LineTrigger::edge);
+  resume_uart_interrupt();
   return line;
+}
+
+void pause_uart_interrupt() {
+  if (port != 0) {
+    out8(port + interrupt_enable, 0);
+  }
+}
+
+void resume_uart_interrupt() {
+  if (port != 0) {
+    out8(port + interrupt_enable, 1);  // received data
+  }
 }
 
 }  // namespace cpu
