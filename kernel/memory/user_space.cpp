@@ -39,6 +39,7 @@ UserSpace::Layout new_layout() {
   to.usable = VpnRange(page_of(UserSpace::minimum), page_of(UserSpace::end()));
   to.mapping_top = page_of(layout.stack_top - stack_room - random_pages(mapping_random_pages));
   to.limits.stack = PageCount(UserSpace::stack_size >> base::page_shift);
+  to.limits.locked = PageCount(UserSpace::lockable_size >> base::page_shift);
   if (options().paging == PagingMode::eager) {
     to.population = vm::Population::now;
   }

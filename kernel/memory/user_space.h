@@ -20,7 +20,8 @@ class UserSpace final : public RefCounted<UserSpace> {
  public:
   // User addresses are [minimum, end()).
   static constexpr uint64_t minimum = 0x10000;
-  static constexpr uint64_t stack_size = 8u << 20;  // how far a stack may grow, by default
+  static constexpr uint64_t stack_size = 8u << 20;     // how far a stack may grow, by default
+  static constexpr uint64_t lockable_size = 8u << 20;  // how much may be locked, by default
   [[nodiscard]] static uint64_t end();
 
   // An empty space; where stack and mappings go is random unless `aslr=off`.

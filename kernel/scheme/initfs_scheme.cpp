@@ -2,6 +2,7 @@
 #include "kernel/fd/directory_file.h"
 #include "kernel/fd/initfs.h"
 #include "kernel/fd/seekable_file.h"
+#include "kernel/memory/file_object.h"
 #include "kernel/scheme/device_scheme.h"
 #include "kernel/scheme/kernel_schemes.h"
 
@@ -39,6 +40,10 @@ class InitfsFile final : public SeekableFile {
   }
   Outcome<> sync() override { return {}; }
   std::span<const uint8_t> constant_bytes() const override { return entry_.contents; }
+  Outcome<FileMapping> map(const MapRequest& request) override {
+    BASE_TRY_ASSIGN(vm::ObjectRef object, file_object(entry_.contents));
+    return FileMapping{base::move(object), vm::ObjectPage(request.offset >> base::page_shift)};
+  }
 
  protected:
   uint64_t size() const override { return entry_.contents.size(); }

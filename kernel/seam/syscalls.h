@@ -69,12 +69,20 @@
   X(lseek) \
   X(lstat) \
   X(madvise) \
+  X(mincore) \
   X(mkdir) \
   X(mkdirat) \
   X(mknod) \
   X(mknodat) \
+  X(mlock) \
+  X(mlock2) \
+  X(mlockall) \
   X(mmap) \
   X(mprotect) \
+  X(mremap) \
+  X(msync) \
+  X(munlock) \
+  X(munlockall) \
   X(munmap) \
   X(nanosleep) \
   X(newfstatat) \

@@ -111,6 +111,10 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Status lock(base::VpnRange range, Locking locking);
   // Every present mapping and, if `future` is not none, every later one.
   [[nodiscard]] base::Status lock_all(Locking present, Locking future);
+  // Every later mapping; what is mapped already stays as it is.
+  void lock_later(Locking future);
+  // What counts against the limit.
+  [[nodiscard]] base::PageCount locked() const;
 
   // Writes back dirty pages of shared objects: msync. wait: go on with the same `progress` when the
   // token's wait is over; start and invalidate never wait. failed: not_mapped (holes; everything

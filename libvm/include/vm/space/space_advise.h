@@ -234,6 +234,18 @@ base::Status AddressSpace<M>::lock_all(Locking present, Locking future) {
   return {};
 }
 
+template <Machine M>
+void AddressSpace<M>::lock_later(Locking future) {
+  base::Guard guard(lock_);
+  future_locking_ = future;
+}
+
+template <Machine M>
+base::PageCount AddressSpace<M>::locked() const {
+  base::Guard guard(lock_);
+  return locked_;
+}
+
 // ---- Writing back
 
 // One object after the other, each as far as it goes. Objects make their pages' entries clean by
