@@ -141,13 +141,12 @@ CallResult map_again(UserSpace& space, const Remap& remap, const vm::Mapping& ma
   }
   vm::ObjectRef object;
   vm::MapRequest request;
-  // The object lives while it is mapped, which it is while the space is locked.
-  space.vm().visit_mappings([&](const vm::Mapping& now) {
+  const bool same = space.vm().visit_mapping_at(mapping.first(), [&](const vm::Mapping& now) {
     if (now == mapping) {
       object = vm::ObjectRef::share(*now.object());
     }
   });
-  if (!object) {
+  if (!same || !object) {
     return Errno::bad_address;
   }
   request.count = base::PageCount(remap.new_size >> base::page_shift);
