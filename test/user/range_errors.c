@@ -38,7 +38,7 @@ static void told(const char* what, long result) {
   char states[arena_pages + 1];
   page_states(arena, arena_pages, states);
   if (memcmp(states, standard, arena_pages) != 0) {
-    say("(%.32s)", states);
+    if (result >= 0) say("(%.32s)", states);
     arena_reset(arena);
   }
 }
