@@ -13,11 +13,14 @@ void run(uint8_t choice, const uint8_t* bytes, size_t size) {
   model::RigOptions options;
   options.pages = 8;
   options.object_pages = 6;
+  options.spaces = (choice & 8) != 0 ? 3 : 2;
+  options.stride = (choice & 16) != 0 ? 128 : 1;
+  if (options.stride > 1) options.huge_pages = vm::HugePages::always;
   options.machine.features.levels = (choice & 2) != 0 ? 5 : 4;
   options.machine.features.physical_bits = options.machine.features.levels == 5 ? 52 : 48;
   options.machine.features.tag_bits = (choice & 4) != 0 ? 2 : 12;
   options.machine.seed = choice;
-  const auto operations = model::decode(bytes, size, options.pages);
+  const auto operations = model::decode(bytes, size, options.pages, options.spaces);
   try {
     sim::run_abandonable([&] {
       model::Rig<F> rig(options);

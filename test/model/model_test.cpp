@@ -98,6 +98,11 @@ model::RigOptions options_of(uint64_t seed) {
   model::RigOptions options;
   options.pages = 4 + unsigned(random.below(9));
   options.object_pages = 1 + unsigned(random.below(options.pages + 2));
+  options.spaces = random.once_in(2) ? 3 : 2;
+  if (random.once_in(8)) {
+    options.stride = 64u << random.below(3);
+    options.huge_pages = vm::HugePages::always;
+  }
   options.machine.seed = seed;
   options.machine.features.levels = random.once_in(8) ? 5 : 4;
   options.machine.features.physical_bits = options.machine.features.levels == 5 ? 52 : 48;
@@ -125,7 +130,8 @@ uint64_t run_random(uint64_t seed, uint64_t length, Memory memory) {
     sim::run_abandonable([&] {
       model::Rig<F> rig(sequence.options);
       for (uint64_t i = 0; i < length; ++i) {
-        model::Operation operation = model::draw(random, sequence.options.pages);
+        model::Operation operation =
+            model::draw(random, sequence.options.pages, sequence.options.spaces);
         // Half of a populate may have been done when memory ran out.
         if (memory == Memory::fails && operation.kind == model::Kind::populate) continue;
         sequence.operations.push_back(operation);

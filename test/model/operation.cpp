@@ -4,22 +4,25 @@
 namespace model {
 
 namespace {
-const char* const names[kind_count] = {"map",      "map_new",    "map_any",  "unmap",     "protect",
-                                       "remap",    "remap_grow", "clone",    "dont_need", "inherit",
-                                       "populate", "write",      "read",     "execute",   "reset",
-                                       "run",      "idle",       "pass_time"};
+const char* const names[kind_count] = {
+    "map",       "map_new",   "map_any",  "unmap",    "protect", "remap",   "remap_grow", "clone",
+    "dont_need", "inherit",   "populate", "write",    "read",    "execute", "reset",      "run",
+    "idle",      "pass_time", "borrow",   "transfer", "discard", "sync",    "will_need"};
 
 uint8_t at_most(uint64_t value, unsigned limit) {
   return uint8_t(value % (limit + 1));
 }
 
 // Cuts the numbers down to the pages that there are.
-void fit(Operation& operation, unsigned pages) {
-  operation.space %= 2;
+void fit(Operation& operation, unsigned pages, unsigned spaces) {
+  operation.space = uint8_t(operation.space % spaces);
   operation.page = at_most(operation.page, pages - 1);
   operation.count = uint8_t(1 + operation.count % (pages - operation.page));
   operation.target = at_most(operation.target, pages - 1);
   operation.new_count = uint8_t(1 + operation.new_count % (pages - operation.target));
+  if (operation.kind == Kind::borrow || operation.kind == Kind::transfer) {
+    operation.target = at_most(operation.target, pages - operation.count);
+  }
 }
 }  // namespace
 
@@ -36,10 +39,10 @@ std::string describe(const std::vector<Operation>& operations) {
   return text;
 }
 
-Operation draw(sim::Random& random, unsigned pages) {
+Operation draw(sim::Random& random, unsigned pages, unsigned spaces) {
   // How often each kind comes, in Kind's order.
-  static constexpr unsigned weights[kind_count] = {12, 3, 2,  8,  10, 6, 3, 5, 5,
-                                                   4,  4, 30, 16, 2,  2, 3, 3, 1};
+  static constexpr unsigned weights[kind_count] = {12, 3, 2, 7, 9, 6, 3, 4, 5, 4, 4, 30,
+                                                   16, 2, 1, 3, 3, 1, 8, 4, 6, 4, 1};
   unsigned sum = 0;
   for (const unsigned weight : weights) sum += weight;
   auto pick = unsigned(random.below(sum));
@@ -47,19 +50,21 @@ Operation draw(sim::Random& random, unsigned pages) {
   while (pick >= weights[kind]) pick -= weights[kind++];
   Operation operation;
   operation.kind = Kind(kind);
-  operation.space = uint8_t(random.below(2));
+  operation.space = uint8_t(random.below(spaces));
   operation.page = uint8_t(random.below(pages));
-  operation.count = uint8_t(random.below(pages));
+  // Half of the ranges are short: such ones are more often all of a kind.
+  operation.count = uint8_t(random.below(random.once_in(2) ? 3 : pages));
   operation.target = uint8_t(random.below(pages));
   operation.new_count = uint8_t(random.below(pages));
+  if (operation.kind >= Kind::borrow) operation.count = uint8_t(random.below(2));
   operation.choice = uint8_t(random.below(16));
   if (operation.kind <= Kind::map_any && random.below(3) != 0) operation.choice = 2;
-  operation.backing = Backing(random.below(4) % 3);
-  fit(operation, pages);
+  operation.backing = random.once_in(3) ? Backing::zero_fill : Backing(random.below(backing_count));
+  fit(operation, pages, spaces);
   return operation;
 }
 
-std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages) {
+std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages, unsigned spaces) {
   std::vector<Operation> operations;
   for (size_t i = 0; i + 4 <= size; i += 4) {
     Operation operation;
@@ -70,8 +75,8 @@ std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages)
     operation.target = bytes[i + 2] & 15;
     operation.new_count = bytes[i + 2] >> 4;
     operation.choice = bytes[i + 3] & 15;
-    operation.backing = Backing((bytes[i + 3] >> 4) % 3);
-    fit(operation, pages);
+    operation.backing = Backing((bytes[i + 3] >> 4) % backing_count);
+    fit(operation, pages, spaces);
     operations.push_back(operation);
   }
   return operations;

@@ -19,7 +19,7 @@ enum class Kind : uint8_t {
   protect,
   remap,       // to `target`, `new_count` pages
   remap_grow,  // in place, to `new_count` pages
-  clone,       // into the other space, which is emptied first
+  clone,       // into another space, which is emptied first
   dont_need,
   inherit,   // how children get it: `choice`
   populate,  // as for writing (choice 1) or reading
@@ -30,10 +30,22 @@ enum class Kind : uint8_t {
   run,        // the third CPU runs this space from now on
   idle,       // the space's own CPU stops running it, and runs it again at the next access
   pass_time,  // epochs advance, what waits to be freed is
+  borrow,     // pages of another space at `target`, with half of `choice` as rights
+  transfer,   // pages of another space to `target`
+  discard,    // from the objects too
+  sync,       // write back
+  will_need,
 };
-inline constexpr unsigned kind_count = unsigned(Kind::pass_time) + 1;
+inline constexpr unsigned kind_count = unsigned(Kind::will_need) + 1;
 
-enum class Backing : uint8_t { zero_fill, shared_object, private_object };
+enum class Backing : uint8_t {
+  zero_fill,
+  shared_object,
+  private_object,
+  shared_paged,
+  private_paged,
+};
+inline constexpr unsigned backing_count = 5;
 
 struct Operation {
   Kind kind = Kind::read;
@@ -62,9 +74,13 @@ std::string describe(const Operation& operation);
 // For the report of a failure.
 std::string describe(const std::vector<Operation>& operations);
 
-// Spaces 0 and 1, pages 0 .. pages-1; mostly sensible.
-Operation draw(sim::Random& random, unsigned pages);
+// Spaces 0 .. spaces-1, pages 0 .. pages-1; mostly sensible.
+Operation draw(sim::Random& random, unsigned pages, unsigned spaces);
 // From a fuzzer: every byte string is a sequence.
-std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages);
+std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages, unsigned spaces);
+// The other space of clone, borrow and transfer.
+inline unsigned other_space(const Operation& operation, unsigned spaces) {
+  return (operation.space + 1u + operation.choice % (spaces - 1)) % spaces;
+}
 
 }  // namespace model

@@ -2,8 +2,9 @@
 // operation is made on both; then results, layout, contents, rights in the tables, what CPUs may
 // still remember, and every reference count are compared.
 //
-// CPU 0 runs space 0, CPU 1 space 1, CPU 2 either. Pages straddle the borders of a level-1 and a
-// level-2 table.
+// CPU i runs space i, one more CPU any of them. Pages straddle the borders of a level-1 and a
+// level-2 table. With a stride a page of the model is that many of the machine, and the number is
+// in the first of them: then 2 MiB are a few pages, and large leaves come and go.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +13,10 @@
 #include <vector>
 
 #include "model/operation.h"
+#include "model/rig_pager.h"
 #include "model/space_model.h"
 #include "sim/world.h"
+#include "vm/object/paged.h"
 #include "vm/object/shared_anonymous.h"
 #include "vm/space/address_space.h"
 
@@ -22,12 +25,15 @@ namespace model {
 struct RigOptions {
   unsigned pages = 8;
   unsigned object_pages = 6;  // fewer than pages: the last ones are past the end of the object
+  unsigned spaces = 2;        // or 3
+  unsigned stride = 1;
   sim::Options machine;
   vm::HugePages huge_pages = vm::HugePages::never;
   bool deep_checks = true;  // check() and the audit after every operation
 };
 
 struct Answer;
+inline constexpr unsigned max_spaces = 3;
 
 template <class F>
 class Rig {
@@ -36,14 +42,15 @@ class Rig {
   using Space = vm::AddressSpace<M>;
   using Frames = typename sim::World<F>::Allocator;
   using Object = vm::SharedAnonymous<Frames>;
+  using Paged = vm::Paged<Frames>;
 
   explicit Rig(const RigOptions& options)
       : options_(options),
         world_(machine_options(options)),
         spaces_system_(*world_.system),
         objects_system_{world_.frames, spaces_system_.epochs(), spaces_system_.mappers()},
-        base_((1ULL << 18) - options.pages / 2),
-        model_(2, 1, options.object_pages) {
+        base_((1ULL << 18) - options.pages / 2 * options.stride),
+        model_(options.spaces, 2, options.object_pages) {
     require(spaces_system_.start().ok(), "SpaceSystem::start");
     at_start_ = world_.frames_in_use();
     begin();
@@ -85,8 +92,8 @@ class Rig {
  private:
   static sim::Options machine_options(const RigOptions& options) {
     sim::Options machine = options.machine;
-    machine.cpus = 3;
-    if (machine.frames == 512) machine.frames = 2048;
+    machine.cpus = options.spaces + 1;
+    if (machine.frames == 512) machine.frames = options.stride == 1 ? 2048 : 8192;
     if (machine.features.tag_bits == 0) machine.features.tag_bits = 12;
     machine.features.tagged_invalidate = true;
     return machine;
@@ -94,9 +101,14 @@ class Rig {
   static void require(bool condition, const char* what) {
     if (!condition) sim::fail(sim::Rule::mismatch, "%s", what);
   }
-  [[nodiscard]] base::Vpn vpn(uint64_t page) const { return base::Vpn(base_ + page); }
+  [[nodiscard]] base::Vpn vpn(uint64_t page) const {
+    return base::Vpn(base_ + page * options_.stride);
+  }
+  [[nodiscard]] base::PageCount pages_of(uint64_t count) const {
+    return base::PageCount(count * options_.stride);
+  }
   [[nodiscard]] base::VpnRange range(uint64_t page, uint64_t count) const {
-    return base::VpnRange::of(vpn(page), base::PageCount(count));
+    return base::VpnRange::of(vpn(page), pages_of(count));
   }
 
   void begin();
@@ -107,6 +119,9 @@ class Rig {
   void leave(uint32_t cpu);
   bool same(const base::Status& real, const base::Status& expected, const char* what);
   bool touch(const Operation& operation, base::Access use, sim::Use how);
+  void share(const Operation& operation, bool& changed);
+  void use_objects(const Operation& operation, bool& changed);
+  void populate(const Operation& operation, bool& changed);
   vm::MapRequest request_for(const Operation& operation);
   Page prototype_for(const Operation& operation);
 
@@ -124,6 +139,10 @@ class Rig {
   void count_table(base::Pfn table, unsigned level);
   uint64_t& word_of(base::Pfn frame) { return world_.computer.ram().words(frame)[3]; }
   bool may_write(unsigned index, uint64_t page, base::Pfn frame);
+  bool may(unsigned index, uint64_t page, base::Access use) {
+    const Touch touch = model_.touch(index, page, use);
+    return touch == Touch::ok || touch == Touch::either;
+  }
 
   RigOptions options_;
   sim::World<F> world_;
@@ -131,9 +150,11 @@ class Rig {
   vm::ObjectSystem<Frames> objects_system_;
   uint64_t base_;
   World model_;
-  std::unique_ptr<Space> spaces_[2];
+  std::unique_ptr<Space> spaces_[max_spaces];
   std::unique_ptr<Object> object_;
-  int running_[3] = {-1, -1, -1};
+  RigPager<Frames> pager_{world_.frames, world_.computer.ram()};
+  std::unique_ptr<Paged> paged_;
+  int running_[max_spaces + 1] = {-1, -1, -1, -1};
   uint64_t at_start_ = 0;
   uint64_t next_value_ = 1;
   bool compares_ = true;
@@ -148,3 +169,4 @@ class Rig {
 #include "model/rig_apply.h"
 #include "model/rig_compare.h"
 #include "model/rig_pair.h"
+#include "model/rig_share.h"

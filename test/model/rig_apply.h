@@ -5,19 +5,28 @@ namespace model {
 
 template <class F>
 void Rig<F>::begin() {
-  model_ = World(2, 1, options_.object_pages);
-  object_ = std::make_unique<Object>(objects_system_, base::PageCount(options_.object_pages));
-  for (unsigned i = 0; i < 2; ++i) start_space(i);
+  model_ = World(options_.spaces, 2, options_.object_pages);
+  for (uint64_t page = 0; page < options_.object_pages; ++page) {
+    model_.objects[1].values[page] = RigPager<Frames>::first_value + page;
+  }
+  model_.objects[1].stored = model_.objects[1].values;
+  const base::PageCount size = pages_of(options_.object_pages);
+  object_ = std::make_unique<Object>(objects_system_, size);
+  pager_.begin(options_.stride);
+  paged_ = std::make_unique<Paged>(
+      objects_system_, pager_, size,
+      base::Right::read | base::Right::write | base::Right::execute | base::Right::user);
+  for (unsigned i = 0; i < options_.spaces; ++i) start_space(i);
 }
 
 template <class F>
 void Rig<F>::finish() {
-  for (unsigned i = 0; i < 2; ++i) {
-    stop_space(i);
-    spaces_[i].reset();
-  }
+  for (unsigned i = 0; i < options_.spaces; ++i) stop_space(i);
+  for (unsigned i = 0; i < options_.spaces; ++i) spaces_[i].reset();
   object_->release();
   object_.reset();
+  paged_->release();
+  paged_.reset();
   spaces_system_.epochs().synchronize();
   if (world_.frames_in_use() != at_start_) {
     sim::fail(sim::Rule::mismatch, "%lld frames leaked",
@@ -35,12 +44,12 @@ void Rig<F>::start_space(unsigned index) {
     created = spaces_[index]->create(space_options);  // fails once only
   }
   require(created.ok(), "AddressSpace::create");
-  model_.spaces[index].pages.clear();
+  model_.end(index);
 }
 
 template <class F>
 void Rig<F>::stop_space(unsigned index) {
-  for (uint32_t cpu = 0; cpu < 3; ++cpu) {
+  for (uint32_t cpu = 0; cpu <= options_.spaces; ++cpu) {
     if (running_[cpu] == int(index)) leave(cpu);
   }
   spaces_[index]->destroy();
@@ -79,13 +88,19 @@ bool Rig<F>::same(const base::Status& real, const base::Status& expected, const 
 template <class F>
 vm::MapRequest Rig<F>::request_for(const Operation& operation) {
   vm::MapRequest request;
-  request.count = base::PageCount(operation.count);
+  request.count = pages_of(operation.count);
   request.access = access_of(operation.choice);
   if (operation.choice >= 10) request.max_access = request.access | base::Right::read;
-  if (operation.backing != Backing::zero_fill) {
-    request.object = object_.get();
-    request.object_page = vm::ObjectPage(operation.target);
-    if (operation.backing == Backing::shared_object) request.sharing = vm::Sharing::shared;
+  switch (operation.backing) {
+    case Backing::zero_fill: return request;
+    case Backing::shared_object:
+    case Backing::private_object: request.object = object_.get(); break;
+    case Backing::shared_paged:
+    case Backing::private_paged: request.object = paged_.get(); break;
+  }
+  request.object_page = vm::ObjectPage(uint64_t(operation.target) * options_.stride);
+  if (operation.backing == Backing::shared_object || operation.backing == Backing::shared_paged) {
+    request.sharing = vm::Sharing::shared;
   }
   return request;
 }
@@ -97,8 +112,8 @@ Page Rig<F>::prototype_for(const Operation& operation) {
   page.access = request.access;
   page.max_access = request.max_access;
   page.sharing = request.sharing;
-  page.object = request.object == nullptr ? -1 : 0;
-  page.object_page = request.object_page.raw();
+  page.object = request.object == nullptr ? -1 : request.object == object_.get() ? 0 : 1;
+  page.object_page = request.object_page.raw() / options_.stride;
   page.charged = request.sharing == vm::Sharing::private_copy && request.access.can_write();
   return page;
 }
@@ -134,7 +149,7 @@ bool Rig<F>::apply(const Operation& operation) {
     case Kind::map_any: {
       // Far above the pages of the model: only that it is fresh and goes away again.
       vm::MapRequest request;
-      request.count = base::PageCount(count);
+      request.count = pages_of(count);
       request.access = base::Right::read | base::Right::write;
       auto result = on_cpu([&] { return space.map(request); });
       const Status real = result.ok() ? Status() : Status(result.error());
@@ -169,7 +184,7 @@ bool Rig<F>::apply(const Operation& operation) {
       const bool grow = operation.kind == Kind::remap_grow;
       vm::RemapRequest request;
       request.source = range(first, count);
-      request.new_count = base::PageCount(operation.new_count);
+      request.new_count = pages_of(operation.new_count);
       if (!grow) {
         request.move = vm::RemapRequest::Move::fixed;
         request.target = vpn(operation.target);
@@ -183,7 +198,7 @@ bool Rig<F>::apply(const Operation& operation) {
       break;
     }
     case Kind::clone: {
-      const unsigned other = 1 - index;
+      const unsigned other = other_space(operation, options_.spaces);
       stop_space(other);
       start_space(other);
       changed = same(on_cpu([&] { return space.clone_into(*spaces_[other]); }), {}, "clone");
@@ -212,26 +227,7 @@ bool Rig<F>::apply(const Operation& operation) {
       if (changed) model_ = after;
       break;
     }
-    case Kind::populate: {
-      const base::Access use = operation.choice % 2 == 1 ? base::Right::write : base::Right::read;
-      const vm::FaultOutcome outcome =
-          on_cpu([&] { return space.populate(range(first, count), use); });
-      if (may_fail_ && world_.computer.ram().failure_fired()) {
-        failed_for_memory_ = !outcome.is_resolved();
-        break;
-      }
-      Touch expected = Touch::ok;
-      for (uint64_t page = first; page < first + count && expected == Touch::ok; ++page) {
-        expected = model_.touch(index, page, use);
-        // As if written: a private page is a copy from now on.
-        if (expected == Touch::ok && use.can_write()) {
-          model_.set_value(index, page, model_.value(index, page));
-        }
-      }
-      require(outcome.is_resolved() == (expected == Touch::ok), "populate: wrong outcome");
-      changed = true;
-      break;
-    }
+    case Kind::populate: populate(operation, changed); break;
     case Kind::write: changed = touch(operation, base::Right::write, sim::Use::write); break;
     case Kind::read: changed = touch(operation, base::Right::read, sim::Use::read); break;
     case Kind::execute: changed = touch(operation, base::Right::execute, sim::Use::execute); break;
@@ -241,7 +237,7 @@ bool Rig<F>::apply(const Operation& operation) {
       start_space(index);
       break;
     case Kind::run:
-      activate(2, index);
+      activate(options_.spaces, index);
       changed = true;
       break;
     case Kind::idle:
@@ -254,6 +250,11 @@ bool Rig<F>::apply(const Operation& operation) {
         return 0;
       });
       break;
+    case Kind::borrow:
+    case Kind::transfer: share(operation, changed); break;
+    case Kind::discard:
+    case Kind::sync:
+    case Kind::will_need: use_objects(operation, changed); break;
   }
   compare();
   return changed;
@@ -263,18 +264,20 @@ bool Rig<F>::apply(const Operation& operation) {
 template <class F>
 bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
   const unsigned index = operation.space;
-  const uint32_t cpu = operation.choice % 2 == 1 && running_[2] == int(index) ? 2 : index;
+  const unsigned roamer = options_.spaces;
+  const bool roams = operation.choice % 2 == 1 && running_[roamer] == int(index);
+  const uint32_t cpu = roams ? roamer : index;
   activate(cpu, index);
   const uint64_t page = operation.page;
   const uint64_t address = vpn(page).raw() << base::page_shift;
   const Touch expected = model_.touch(index, page, use);
   sim::Outcome last;
-  for (int attempt = 0; attempt < 6; ++attempt) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
     const sim::Outcome outcome =
         world_.computer.run_on(cpu, [&] { return world_.computer.access(address, how); });
     last = outcome;
     if (outcome.ok()) {
-      if (expected != Touch::ok) {
+      if (expected != Touch::ok && expected != Touch::either) {
         sim::fail(sim::Rule::mismatch, "CPU %u: an access of page %llu goes through%s", cpu,
                   (unsigned long long)page, outcome.stale ? " (stale)" : "");
       }
@@ -284,6 +287,7 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
                   cpu, (unsigned long long)page, index, (unsigned long long)word,
                   (unsigned long long)model_.value(index, page), outcome.stale ? " (stale)" : "");
       }
+      model_.note_touched(index, page);
       if (how == sim::Use::write) {
         word = next_value_;
         model_.set_value(index, page, next_value_++);
@@ -294,7 +298,10 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
       return spaces_[index]->fault({base::UserAddr(address), use | base::Right::user});
     });
     if (fault.is_resolved()) continue;
-    require(!fault.must_wait(), "a fault waits for nobody");
+    if (fault.must_wait()) {
+      world_.computer.run_on(cpu, [&] { pager_.serve(*paged_); });
+      continue;
+    }
     const vm::Refusal refusal = fault.refusal();
     if (refusal == vm::Refusal::out_of_memory && may_fail_ &&
         world_.computer.ram().failure_fired()) {
@@ -302,7 +309,8 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
       return false;
     }
     const bool right = (refusal == vm::Refusal::unmapped && expected == Touch::unmapped) ||
-                       (refusal == vm::Refusal::access && expected == Touch::access) ||
+                       (refusal == vm::Refusal::access &&
+                        (expected == Touch::access || expected == Touch::either)) ||
                        (refusal == vm::Refusal::bus && expected == Touch::bus);
     if (!right) {
       sim::fail(sim::Rule::mismatch, "a fault at page %llu is refused (%u), expected %u",
@@ -322,7 +330,7 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
 
 template <class F>
 void Rig<F>::read_everything() {
-  for (uint8_t index = 0; index < 2; ++index) {
+  for (uint8_t index = 0; index < options_.spaces; ++index) {
     for (uint8_t page = 0; page < options_.pages; ++page) {
       Operation read;
       read.kind = Kind::read;

@@ -6,13 +6,13 @@ namespace model {
 template <class F>
 void Rig<F>::compare() {
   if (!compares_) return;
-  for (unsigned i = 0; i < 2; ++i) {
+  for (unsigned i = 0; i < options_.spaces; ++i) {
     compare_layout(i);
     compare_tables(i);
   }
   compare_caches();
   if (!options_.deep_checks) return;
-  for (unsigned i = 0; i < 2; ++i) {
+  for (unsigned i = 0; i < options_.spaces; ++i) {
     world_.computer.run_on(i, [&] { spaces_[i]->check(); });
   }
   audit();
@@ -23,8 +23,11 @@ void Rig<F>::compare_layout(unsigned index) {
   std::map<uint64_t, vm::Mapping> real;
   world_.computer.run_on(index, [&] {
     spaces_[index]->visit_mappings([&](const vm::Mapping& mapping) {
-      for (base::Vpn at = mapping.first(); at < mapping.end(); at += base::PageCount(1)) {
-        real[at.raw() - base_] = mapping;
+      require((mapping.first().raw() - base_) % options_.stride == 0 &&
+                  mapping.count().raw() % options_.stride == 0,
+              "layout: part of a page is mapped");
+      for (base::Vpn at = mapping.first(); at < mapping.end(); at += pages_of(1)) {
+        real[(at.raw() - base_) / options_.stride] = mapping;
       }
     });
   });
@@ -34,12 +37,13 @@ void Rig<F>::compare_layout(unsigned index) {
     const auto found = real.find(page);
     require(found != real.end(), "layout: a page is not mapped");
     const vm::Mapping& have = found->second;
-    const bool equal =
-        have.access() == want.access.without(base::Right::user) &&
-        have.max_access() == want.max_access.without(base::Right::user) &&
-        have.sharing() == want.sharing && have.inherit() == want.inherit() &&
-        (have.object() != nullptr) == (want.object >= 0) && have.charged() == want.charged &&
-        (want.object < 0 || have.object_page_of(vpn(page)).raw() == want.object_page);
+    const bool equal = have.access() == want.access.without(base::Right::user) &&
+                       have.max_access() == want.max_access.without(base::Right::user) &&
+                       have.sharing() == want.sharing && have.inherit() == want.inherit() &&
+                       (have.object() != nullptr) == (want.object >= 0) &&
+                       have.charged() == want.charged &&
+                       (want.object < 0 ||
+                        have.object_page_of(vpn(page)).raw() == want.object_page * options_.stride);
     if (!equal) {
       sim::fail(
           sim::Rule::mismatch,
@@ -78,18 +82,19 @@ typename Rig<F>::Leaf Rig<F>::leaf_at(base::Pfn root, base::Vpn page) {
 // May a write to `frame` by this page's program be made without asking?
 template <class F>
 bool Rig<F>::may_write(unsigned index, uint64_t page, base::Pfn frame) {
-  if (model_.touch(index, page, base::Right::write) != Touch::ok) return false;
-  const Page& mine = model_.spaces[index].pages.at(page);
-  // Nobody else may see it: no other page of either space has the frame, but those that share it
-  // by the object.
-  for (unsigned other = 0; other < 2; ++other) {
-    for (const auto& [at, theirs] : model_.spaces[other].pages) {
+  const Touch touch = model_.touch(index, page, base::Right::write);
+  if (touch != Touch::ok && touch != Touch::either) return false;
+  const World::Home home = model_.home(index, page);
+  const bool is_private = model_.spaces[index].pages.at(page).sharing == vm::Sharing::private_copy;
+  if (is_private && home.object >= 0) return false;
+  // Nobody else may see it: no other page of any space has the frame, but those that share it by
+  // an object or a loan.
+  for (unsigned other = 0; other < options_.spaces; ++other) {
+    for (const auto& [at, unused] : model_.spaces[other].pages) {
       if (other == index && at == page) continue;
       const Leaf leaf = leaf_at(spaces_[other]->table().root(), vpn(at));
       if (leaf.entry.kind != vm::EntryKind::leaf || leaf.frame != frame) continue;
-      const bool by_object = mine.sharing == vm::Sharing::shared && theirs.object == mine.object &&
-                             theirs.object_page == mine.object_page && !theirs.own;
-      if (!by_object) return false;
+      if (!(model_.home(other, at) == home)) return false;
     }
   }
   return true;
@@ -114,8 +119,12 @@ void Rig<F>::compare_tables(unsigned index) {
       sim::fail(sim::Rule::mismatch, "space %u: page %llu has rights %x, may have %x", index,
                 (unsigned long long)page, have.raw(), most.raw());
     }
-    if (model_.touch(index, page, base::Access::none()) == Touch::ok &&
-        word_of(leaf.frame) != model_.value(index, page)) {
+    const Touch touch = model_.touch(index, page, base::Access::none());
+    if (touch == Touch::bus) {
+      sim::fail(sim::Rule::mismatch, "space %u: page %llu has a leaf and nothing behind it", index,
+                (unsigned long long)page);
+    }
+    if (word_of(leaf.frame) != model_.value(index, page)) {
       sim::fail(sim::Rule::mismatch, "space %u: the frame of page %llu holds %llu, expected %llu",
                 index, (unsigned long long)page, (unsigned long long)word_of(leaf.frame),
                 (unsigned long long)model_.value(index, page));
@@ -130,7 +139,7 @@ void Rig<F>::compare_tables(unsigned index) {
 // Whatever a CPU may still use must be right now, for nobody will ask again.
 template <class F>
 void Rig<F>::compare_caches() {
-  for (uint32_t cpu = 0; cpu < 3; ++cpu) {
+  for (uint32_t cpu = 0; cpu <= options_.spaces; ++cpu) {
     if (running_[cpu] < 0) continue;
     const auto index = unsigned(running_[cpu]);
     for (uint64_t page = 0; page < options_.pages; ++page) {
@@ -141,11 +150,11 @@ void Rig<F>::compare_caches() {
                     (unsigned long long)page, index, world_.computer.ram().describe(frame).c_str());
         };
         if (leaf.rights.allow(sim::Use::read, sim::Privilege::user)) {
-          if (model_.touch(index, page, base::Right::read) != Touch::ok) complain("read");
+          if (!may(index, page, base::Right::read)) complain("read");
           if (word_of(frame) != model_.value(index, page)) complain("read old contents of");
         }
         if (leaf.rights.allow(sim::Use::execute, sim::Privilege::user) &&
-            model_.touch(index, page, base::Right::execute) != Touch::ok) {
+            !may(index, page, base::Right::execute)) {
           complain("execute");
         }
         if (leaf.rights.allow(sim::Use::write, sim::Privilege::user) &&
@@ -182,8 +191,8 @@ template <class F>
 void Rig<F>::audit() {
   table_references_.clear();
   leaf_references_.clear();
-  for (auto& space : spaces_) {
-    count_table(space->table().root(), world_.computer.features().levels);
+  for (unsigned i = 0; i < options_.spaces; ++i) {
+    count_table(spaces_[i]->table().root(), world_.computer.features().levels);
   }
   for (const auto& [table, count] : table_references_) {
     const uint32_t have = world_.frames.records().of(base::Pfn(table)).references();

@@ -122,6 +122,103 @@ Status World::dont_need(unsigned space, uint64_t first, uint64_t count) {
   return whole ? Status() : Status(Error::not_mapped);
 }
 
+Status World::discard(unsigned space, uint64_t first, uint64_t count) {
+  Space& it = spaces[space];
+  for (uint64_t page = first; page < first + count; ++page) {
+    const auto found = it.pages.find(page);
+    if (found == it.pages.end()) continue;
+    const Page& here = found->second;
+    if (here.object < 0) return Error::invalid_argument;
+    if (here.sharing != vm::Sharing::shared || !here.max_access.can_write()) {
+      return Error::access_denied;
+    }
+    if (here.is_borrowed()) return Error::not_supported;
+    Object& object = objects[size_t(here.object)];
+    if (here.object_page >= object.values.size()) continue;
+    object.values[here.object_page] = object.stored.empty() ? 0 : object.stored[here.object_page];
+  }
+  return it.whole(first, count) ? Status() : Status(Error::not_mapped);
+}
+
+Status World::sync(unsigned space, uint64_t first, uint64_t count) {
+  Space& it = spaces[space];
+  for (uint64_t page = first; page < first + count; ++page) {
+    const auto found = it.pages.find(page);
+    if (found == it.pages.end()) continue;
+    const Page& here = found->second;
+    if (here.object < 0 || here.is_borrowed() || here.sharing != vm::Sharing::shared) continue;
+    Object& object = objects[size_t(here.object)];
+    if (object.stored.empty() || here.object_page >= object.values.size()) continue;
+    object.stored[here.object_page] = object.values[here.object_page];
+  }
+  return it.whole(first, count) ? Status() : Status(Error::not_mapped);
+}
+
+// Is anything mapped where the loan leads?
+bool World::is_lent(const Page& page) const {
+  const Loan& loan = loan_of(page);
+  return !loan.severed && page.object_page < loan.count &&
+         spaces[loan.lender].pages.contains(loan.first + page.object_page);
+}
+
+bool World::lends(unsigned space) const {
+  for (const Space& borrower : spaces) {
+    for (const auto& [at, page] : borrower.pages) {
+      if (page.is_borrowed() && !loan_of(page).severed && loan_of(page).lender == space)
+        return true;
+    }
+  }
+  return false;
+}
+
+// Does `space` see pages of `borrower`, or is it the same?
+bool World::lends_to(unsigned space, unsigned borrower) const {
+  if (space == borrower) return true;
+  for (const auto& [at, page] : spaces[space].pages) {
+    if (page.is_borrowed() && !loan_of(page).severed && lends_to(loan_of(page).lender, borrower)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Status World::borrow(unsigned space, unsigned lender, uint64_t first, uint64_t count,
+                     uint64_t target, base::Access access) {
+  if (lends_to(lender, space)) return Error::would_deadlock;
+  if (!spaces[lender].whole(first, count)) return Error::not_mapped;
+  for (uint64_t page = first; page < first + count; ++page) {
+    if (!spaces[lender].pages.at(page).access.has(access)) return Error::access_denied;
+  }
+  Page prototype;
+  prototype.access = prototype.max_access = access;
+  prototype.sharing = vm::Sharing::shared;
+  prototype.object = Page::first_loan + int(loans.size());
+  loans.push_back({lender, first, count});
+  return map(space, target, count, prototype);
+}
+
+Status World::transfer(unsigned space, unsigned giver, uint64_t first, uint64_t count,
+                       uint64_t target) {
+  if (!spaces[giver].whole(first, count)) return Error::not_mapped;
+  if (lends(giver) || lends(space)) return Error::busy;
+  for (uint64_t page = first; page < first + count; ++page) {
+    if (spaces[giver].pages.at(page).is_borrowed()) return Error::busy;
+  }
+  spaces[space].unmap(target, count);
+  for (uint64_t i = 0; i < count; ++i) {
+    spaces[space].pages[target + i] = spaces[giver].pages.at(first + i);
+  }
+  spaces[giver].unmap(first, count);
+  return {};
+}
+
+void World::end(unsigned space) {
+  spaces[space].pages.clear();
+  for (Loan& loan : loans) {
+    if (loan.lender == space) loan.severed = true;
+  }
+}
+
 Status World::set_inherit(unsigned space, uint64_t first, uint64_t count, vm::Advice advice) {
   Space& it = spaces[space];
   for (uint64_t page = first; page < first + count; ++page) {
@@ -146,6 +243,21 @@ Touch World::touch(unsigned space, uint64_t page, base::Access use) const {
   if (at == spaces[space].pages.end()) return Touch::unmapped;
   if (!at->second.access.has(use)) return Touch::access;
   const Page& it = at->second;
+  if (it.is_borrowed()) {
+    if (!is_lent(it)) return Touch::bus;
+    const Loan& loan = loan_of(it);
+    // The lender has rights of its own, which matter when the page is lent.
+    const uint64_t lent = loan.first + it.object_page;
+    const auto theirs = spaces[loan.lender].pages.find(lent);
+    const base::Access rights = theirs->second.access;
+    const base::Access asked =
+        use.can_write() ? base::Access(base::Right::write) : base::Access::none();
+    if (rights == base::Access::none() || !rights.has(asked)) return Touch::either;
+    const Touch there = touch(loan.lender, lent, asked);
+    if (there == Touch::bus) return Touch::bus;
+    const bool would = there == Touch::ok && rights.has(use);
+    return would ? Touch::ok : Touch::either;
+  }
   if (!it.own && it.object >= 0 && it.object_page >= objects[size_t(it.object)].values.size()) {
     return Touch::bus;
   }
@@ -153,7 +265,11 @@ Touch World::touch(unsigned space, uint64_t page, base::Access use) const {
 }
 
 uint64_t World::value(unsigned space, uint64_t page) const {
-  const Page& it = spaces[space].pages.at(page);
+  const Page& it = at(space, page);
+  if (it.is_borrowed()) {
+    const Loan& loan = loan_of(it);
+    return is_lent(it) ? value(loan.lender, loan.first + it.object_page) : nothing;
+  }
   if (it.own) return *it.own;
   if (it.object < 0) return 0;
   return objects[size_t(it.object)].values[it.object_page];
@@ -161,11 +277,37 @@ uint64_t World::value(unsigned space, uint64_t page) const {
 
 void World::set_value(unsigned space, uint64_t page, uint64_t value) {
   Page& it = spaces[space].pages.at(page);
-  if (it.sharing == vm::Sharing::shared) {
+  if (it.is_borrowed()) {
+    set_value(loan_of(it).lender, loan_of(it).first + it.object_page, value);
+  } else if (it.sharing == vm::Sharing::shared) {
     objects[size_t(it.object)].values[it.object_page] = value;
   } else {
     it.own = value;
   }
+}
+
+void World::note_touched(unsigned space, uint64_t page) {
+  const Page& it = at(space, page);
+  if (!it.is_borrowed()) return;
+  const unsigned lender = loan_of(it).lender;
+  const uint64_t lent = loan_of(it).first + it.object_page;
+  Page& theirs = spaces[lender].pages.at(lent);
+  if (theirs.is_borrowed()) {
+    note_touched(lender, lent);
+  } else if (theirs.sharing == vm::Sharing::private_copy &&
+             (theirs.object < 0 || theirs.max_access.can_write())) {
+    theirs.own = value(lender, lent);
+  }
+}
+
+World::Home World::home(unsigned space, uint64_t page) const {
+  const Page& it = at(space, page);
+  if (it.is_borrowed()) {
+    const Loan& loan = loan_of(it);
+    return is_lent(it) ? home(loan.lender, loan.first + it.object_page) : Home{-2, space, page};
+  }
+  if (it.own || it.object < 0) return {-1, space, page};
+  return {it.object, 0, it.object_page};
 }
 
 }  // namespace model

@@ -75,7 +75,10 @@ class Host {
   void note_freed(base::Pfn frame) {
     if (computer_->ram().contains(frame)) computer_->note_freed(frame);
   }
-  bool refuse_allocation() { return computer_->ram().take_failure(); }
+  bool refuse_allocation() {
+    waits_for_memory_ = 0;
+    return computer_->ram().take_failure();
+  }
   void* window(base::Pfn frame) { return computer_->window(frame); }
   void shootdown(const vm::CpuSet& cpus, vm::CpuAction action, void* context) {
     computer_->shootdown(cpus, action, context);
@@ -83,13 +86,19 @@ class Host {
   uint32_t current_cpu() { return computer_->current_cpu(); }
   void relax() {
     Scheduler* scheduler = Scheduler::current();
-    if (scheduler == nullptr) fail(Rule::self_deadlock, "a lone CPU spins");
-    scheduler->relax();
+    if (scheduler != nullptr) {
+      scheduler->relax();
+      return;
+    }
+    // Memory that was refused once is there the next time: waiting for it is no mistake.
+    if (computer_->ram().failure_fired() && ++waits_for_memory_ < 1000) return;
+    fail(Rule::self_deadlock, "a lone CPU spins");
   }
   void prepare_root(uint64_t*) {}
 
  private:
   ComputerOf<F>* computer_;
+  unsigned waits_for_memory_ = 0;
 };
 
 template <class F>

@@ -61,6 +61,12 @@ class Ram {
     fail_after_ = never;
     failure_fired_ = false;
   }
+  // No failure until it is given back to fail_after(): for allocations that are the test's own.
+  [[nodiscard]] uint64_t pause_failure() {
+    const uint64_t after = fail_after_;
+    fail_after_ = never;
+    return after;
+  }
   // One allocation attempt of an allocator elsewhere: should it fail now?
   bool take_failure();
 

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "space_fixture.h"
+#include "vm/object/shared_anonymous.h"
 
 using namespace space_test;
 using base::PageCount;
@@ -107,6 +108,39 @@ TEMPLATE_TEST_CASE("what the lender unmaps is a bus error for the borrower", "",
   CHECK_FALSE(borrower.read(0x5003).has_value());
   CHECK(borrower.refusal == vm::Refusal::bus);
   borrower.space.check();
+}
+
+TEMPLATE_TEST_CASE("pages that an object lets go are gone from those who borrow them too", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  vm::SharedAnonymous<vm::FrameAllocator<PlainHost>> memory(world.system->objects(), PageCount(4));
+  {
+    Process<TestType> lender(world);
+    Process<TestType> borrower(world);
+    Process<TestType> third(world);
+    vm::MapRequest request;
+    request.count = PageCount(4);
+    request.access = Right::read | Right::write;
+    request.sharing = vm::Sharing::shared;
+    request.object = &memory;
+    request.placement = vm::Placement::fixed_at(Vpn(0x1000));
+    REQUIRE(lender.space.map(request).ok());
+    REQUIRE(borrow(borrower, lender, 0x1000, 4, 0x5000).ok());
+    REQUIRE(borrow(third, borrower, 0x5000, 4, 0x6000).ok());
+    REQUIRE(third.write(0x6001, 7));
+    CHECK(borrower.read(0x5001) == 7u);
+    CHECK(lender.read(0x1001) == 7u);
+    REQUIRE(lender.space.advise(range(0x1000, 4), vm::Advice::remove).ok());
+    CHECK(lender.read(0x1001) == 0u);
+    CHECK(borrower.read(0x5001) == 0u);
+    CHECK(third.read(0x6001) == 0u);
+    REQUIRE(lender.write(0x1001, 8));
+    CHECK(third.read(0x6001) == 8u);
+    REQUIRE(memory.resize(PageCount(1)).ok());
+    CHECK_FALSE(third.read(0x6001).has_value());
+    CHECK_FALSE(borrower.read(0x5001).has_value());
+  }
+  memory.release();
 }
 
 TEMPLATE_TEST_CASE("borrows from oneself and in a circle are refused", "", x86_64::Format,

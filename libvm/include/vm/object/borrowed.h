@@ -2,7 +2,8 @@
 //
 // The page is the lender's own: both sides see each other's writes as far as the borrower's rights
 // go. The loan ends for pages that the lender unmaps (withdraw) and wholly when the lender dies
-// (sever); they are bus errors then.
+// (sever); they are bus errors then. What the lender has from an object of its own leaves the
+// borrowers with that object: spaces look for it by lent_object_pages().
 //
 // Locks: none of its own. page() and resident() call the lender inside the caller's section.
 #pragma once
@@ -94,6 +95,11 @@ class Borrowed final : public MemoryObject, public Loan {
     withdraw(source());
   }
 
+  // Whether any page lent so far was one of an object that the lender maps.
+  [[nodiscard]] bool lent_object_pages() const {
+    return lent_object_pages_.template load<base::Order::acquire>() != 0;
+  }
+
   void check() override {
     BASE_CHECK(lender() != nullptr || !node.linked(), "severed loan on a list of loans");
   }
@@ -104,14 +110,19 @@ class Borrowed final : public MemoryObject, public Loan {
   }
 
  private:
-  [[nodiscard]] PageAnswer limited(const PageAnswer& answer) const {
-    return answer.is_page() ? PageAnswer::of_page(answer.frame(), answer.most().intersect(most_),
-                                                  answer.run(), answer.memory_type())
-                            : answer;
+  [[nodiscard]] PageAnswer limited(const PageAnswer& answer) {
+    if (!answer.is_page()) return answer;
+    const FrameRecord* record = system_.frames.records().find(answer.frame());
+    if (record != nullptr && record->state() == FrameState::object_page && !lent_object_pages()) {
+      lent_object_pages_.template store<base::Order::release>(1);
+    }
+    return PageAnswer::of_page(answer.frame(), answer.most().intersect(most_), answer.run(),
+                               answer.memory_type());
   }
 
   ObjectSystem<F>& system_;
   const base::Access most_;
+  base::Atomic<uint32_t> lent_object_pages_{0};
 };
 
 }  // namespace vm

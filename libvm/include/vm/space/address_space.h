@@ -297,6 +297,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // space_look.h
   [[nodiscard]] PageState state_of(base::Vpn page, const Mapping& mapping, const Found& found);
   void check_entries() BASE_REQUIRES(lock_);
+  void check_leaf(const Found& found, const Mapping& mapping);
 
   // space_fault.h, space_fault_object.h
   [[nodiscard]] FaultOutcome refuse(Refusal refusal);

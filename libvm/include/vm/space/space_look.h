@@ -150,36 +150,42 @@ void AddressSpace<M>::check() {
   check_entries();
 }
 
-// Every entry lies in a mapping and gives no more than the mapping allows.
+// Every page of an entry lies in a mapping, and the entry gives no more than the mapping allows. A
+// large leaf may span mappings that differ in other things than rights.
 template <Machine M>
 void AddressSpace<M>::check_entries() {
   typename Epochs<Host>::Section section(system_.epochs());
   table_.visit(user_pages(), [&](const Found& found) {
     const base::VpnRange pages = base::VpnRange::of(found.first, entry_span(found.level));
-    const MappingMap::Reading reading = map_.find(found.first);
-    BASE_CHECK(reading.found() && reading.mapping().range().contains(pages),
-               "page table entry outside every mapping");
-    if (found.entry.kind != EntryKind::leaf) return;
-    const Mapping& mapping = reading.mapping();
-    const base::Access most =
-        Format::granted(mapping.access().with(base::Right::user), machine().features());
-    const base::Access given = found.entry.access.intersect(found.limit);
-    BASE_CHECK(!given.can_write() || most.can_write(), "entry writable, mapping not");
-    BASE_CHECK(!given.can_execute() || most.can_execute(), "entry executable, mapping not");
-    FrameRecord* record = machine().counted(found.entry.frame);
-    if (record == nullptr) {
-      BASE_CHECK(!given.can_write() || mapping.object() != nullptr, "zero frame writable");
-      return;
+    for (base::Vpn at = pages.first(); at < pages.end();) {
+      const MappingMap::Reading reading = map_.find(at);
+      BASE_CHECK(reading.found(), "page table entry outside every mapping");
+      if (found.entry.kind == EntryKind::leaf) check_leaf(found, reading.mapping());
+      at = reading.mapping().end();
     }
-    BASE_CHECK(record->references() != 0, "entry of a frame that nobody holds");
-    const bool private_page = record->state() == FrameState::private_page;
-    BASE_CHECK(
-        mapping.object() != nullptr || private_page ||
-            (record->state() == FrameState::borrowed && has_flag(found.entry, LeafFlag::pinned)),
-        "foreign frame in private memory");
-    BASE_CHECK(!private_page || !given.can_write() || record->is_exclusive(),
-               "private page writable by several");
   });
+}
+
+template <Machine M>
+void AddressSpace<M>::check_leaf(const Found& found, const Mapping& mapping) {
+  const base::Access most =
+      Format::granted(mapping.access().with(base::Right::user), machine().features());
+  const base::Access given = found.entry.access.intersect(found.limit);
+  BASE_CHECK(!given.can_write() || most.can_write(), "entry writable, mapping not");
+  BASE_CHECK(!given.can_execute() || most.can_execute(), "entry executable, mapping not");
+  FrameRecord* record = machine().counted(found.entry.frame);
+  if (record == nullptr) {
+    BASE_CHECK(!given.can_write() || mapping.object() != nullptr, "zero frame writable");
+    return;
+  }
+  BASE_CHECK(record->references() != 0, "entry of a frame that nobody holds");
+  const bool private_page = record->state() == FrameState::private_page;
+  BASE_CHECK(
+      mapping.object() != nullptr || private_page ||
+          (record->state() == FrameState::borrowed && has_flag(found.entry, LeafFlag::pinned)),
+      "foreign frame in private memory");
+  BASE_CHECK(!private_page || !given.can_write() || record->is_exclusive(),
+             "private page writable by several");
 }
 
 template <Machine M>
