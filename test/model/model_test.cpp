@@ -238,7 +238,7 @@ TEMPLATE_TEST_CASE("every short sequence of operations agrees with the oracle", 
 
 TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[model]",
                    x86_64::Format, aarch64::Format) {
-  const uint64_t operations = from_environment("MODEL_OPERATIONS", 300'000);
+  const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000);
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);
   for (uint64_t i = 0; i * length < operations; ++i) {
@@ -248,7 +248,7 @@ TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[mod
 
 TEMPLATE_TEST_CASE("every allocation of every operation fails once, and nothing changes", "[model]",
                    x86_64::Format, aarch64::Format) {
-  const uint64_t operations = from_environment("MODEL_OPERATIONS", 300'000) / 10;
+  const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000) / 10;
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);
   uint64_t failures = 0;
