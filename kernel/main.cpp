@@ -25,6 +25,7 @@
 #include "kernel/memory/machine.h"
 #include "kernel/memory/user_access.h"
 #include "kernel/process/init.h"
+#include "kernel/process/load.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread.h"
@@ -114,6 +115,9 @@ void start_devices() {
   require(cpu::init_timer(platform()));
   init_console();
   arm_next_timer(time_slice_ns);
+  if (!start_load_sampling().ok()) {
+    panic("no memory for load figures");
+  }
   LOG_INFO("time: counter at %lu kHz", cpu::counter_hz() / 1000);
 }
 

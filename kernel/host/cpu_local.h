@@ -28,6 +28,10 @@ struct CpuLocal {
   bool switch_wanted = false;
   // Up to when this CPU's time has been charged to threads, nanoseconds.
   uint64_t charged_until = 0;
+  // All that has been charged to threads other than the idle one.
+  uint64_t user_ns = 0;
+  uint64_t system_ns = 0;
+  uint64_t switches = 0;  // of threads
   // The memory that user addresses mean on this CPU, nullptr: none.
   UserSpace* space = nullptr;
   // User accesses of the kernel fail instead of bringing pages in (quick_access.h).
@@ -35,6 +39,7 @@ struct CpuLocal {
   // The pc at which cpu_probe_execute() is about to fault; 0: no fault is expected.
   uint64_t expected_fetch_fault = 0;
   uint64_t ticks = 0;
+  uint64_t device_interrupts = 0;
   TrapObserver trap_observer = nullptr;
 };
 

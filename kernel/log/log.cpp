@@ -16,7 +16,7 @@ namespace kernel {
 namespace {
 
 // Messages in the form "<LEVEL>[time] text\n"; a byte's number counts from the first ever written.
-constexpr size_t ring_size = 1 << 16;
+constexpr size_t ring_size = log_capacity;
 char ring[ring_size];
 uint64_t ring_end = 0;
 

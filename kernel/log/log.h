@@ -40,6 +40,7 @@ void set_log_level(LogLevel level);
 
 // The messages that are kept, without log_plain()'s: bytes [start, end) of all that were ever
 // written, "<LEVEL>[time] text\n" each.
+inline constexpr size_t log_capacity = 1 << 16;
 struct LogExtent {
   uint64_t start;
   uint64_t end;

@@ -130,6 +130,7 @@ Outcome<Image> load_image(Process& process, Text path, StringList arguments,
       const size_t slash = name.rfind('/');
       name.remove_prefix(slash == Text::npos ? 0 : slash + 1);
       name.copy(image.value().name, Process::max_name - 1);
+      image.value().executable = file->path();
       return image;
     }
     auto list = script_arguments(*script, path, words);
@@ -145,6 +146,7 @@ Outcome<Image> load_image(Process& process, Text path, StringList arguments,
 Ref<UserSpace> adopt_image(Process& process, Image& image) {
   process.set_name(image.name);
   process.set_words(image.words);
+  image.executable = process.exchange_executable(base::move(image.executable));
   return process.exchange_space(base::move(image.space));
 }
 

@@ -12,6 +12,7 @@ struct Image {
   Ref<UserSpace> space;
   cpu::TrapFrame start{};
   Process::Words words;
+  Ref<PathText> executable;
   char name[Process::max_name]{};
 };
 

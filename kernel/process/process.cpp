@@ -12,11 +12,14 @@ Process::~Process() {
 
 void Process::set_name(Text path) {
   const size_t slash = path.rfind('/');
-  path.remove_prefix(slash == Text::npos ? 0 : slash + 1);
-  char fresh[max_name] = {};
-  path.copy(fresh, max_name - 1);
-  memcpy(name_, fresh, sizeof(name_));
+  rename(path.substr(slash == Text::npos ? 0 : slash + 1));
   start_ns_ = start_ns_ == 0 ? cpu::monotonic_ns() : start_ns_;
+}
+
+void Process::rename(Text name) {
+  char fresh[max_name] = {};
+  name.copy(fresh, max_name - 1);
+  memcpy(name_, fresh, sizeof(name_));
 }
 
 Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
@@ -27,6 +30,12 @@ Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
 void Process::inherit(const Process& maker) {
   signal_mask_ = maker.signal_mask_;
   words_ = maker.words_;
+  executable_ = maker.executable_;
+}
+
+Ref<PathText> Process::exchange_executable(Ref<PathText> path) {
+  const base::Guard guard(process_lock);
+  return base::exchange(executable_, base::move(path));
 }
 
 Ref<FileTable> Process::exchange_files(Ref<FileTable> files) {

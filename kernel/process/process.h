@@ -75,6 +75,8 @@ class Process : public RefCounted<Process> {
   [[nodiscard]] const char* name() const { return name_; }
   // The last part of a path, cut to what fits.
   void set_name(Text path);
+  // The whole of `name`, cut to what fits. With process_lock, once others can see the process.
+  void rename(Text name);
 
   // ---- Memory and files
   [[nodiscard]] UserSpace& space() const { return *space_; }
@@ -106,6 +108,11 @@ class Process : public RefCounted<Process> {
   };
   [[nodiscard]] const Words& words() const { return words_; }
   void set_words(const Words& words) { words_ = words; }
+
+  // The program's path; none in kernel processes.
+  [[nodiscard]] const Ref<PathText>& executable() const { return executable_; }
+  // Returns the one before. Others look under process_lock.
+  Ref<PathText> exchange_executable(Ref<PathText> path);
 
   // True the first time for each system call number below 1024: unknown calls are logged once.
   [[nodiscard]] bool first_time_unknown(uint64_t number);
@@ -161,6 +168,7 @@ class Process : public RefCounted<Process> {
   Ref<PathContext> paths_;
   uint64_t signal_mask_ = 0;
   Words words_;
+  Ref<PathText> executable_;
   uint64_t start_ns_ = 0;
   uint64_t unknown_calls_[16]{};
 };

@@ -36,6 +36,7 @@ class ProcessTable {
     process.id_ = id;
     bucket(id).push_back(process);
     ++processes;
+    ++started;
   }
   void remove(Process& process) BASE_REQUIRES(process_lock) {
     bucket(process.id_).remove(process);
@@ -43,6 +44,7 @@ class ProcessTable {
   }
 
   uint32_t processes BASE_GUARDED_BY(process_lock) = 0;
+  uint64_t started BASE_GUARDED_BY(process_lock) = 0;
   uint32_t threads BASE_GUARDED_BY(process_lock) = 0;
   uint32_t last_id BASE_GUARDED_BY(process_lock) = 1;
 
@@ -170,6 +172,9 @@ Process* next_process_locked(uint32_t after) {
 
 uint32_t process_count() {
   return table.processes;
+}
+uint64_t processes_started() {
+  return table.started;
 }
 uint32_t thread_count() {
   return table.threads;

@@ -91,6 +91,9 @@ class Scheduler {
     CpuLocal& local = cpu_local();
     const uint64_t now = cpu::monotonic_ns();
     const uint64_t spent = now - base::exchange(local.charged_until, now);
+    if (&thread != local.idle) {
+      (user ? local.user_ns : local.system_ns) += spent;
+    }
     base::Atomic<uint64_t>& account = user ? thread.user_ns_ : thread.system_ns_;
     account.store<base::Order::relaxed>(account.load<base::Order::relaxed>() + spent);
   }
@@ -134,6 +137,7 @@ class Scheduler {
     to.state_ = ThreadState::running;
     to.on_cpu_ = true;
     ++to.switches_;
+    ++local.switches;
     if (from.is_user() && from.state_ != ThreadState::ended) {
       from.save_user_registers();
     }

@@ -92,6 +92,7 @@
   X(pipe2) \
   X(poll) \
   X(ppoll) \
+  X(prctl) \
   X(pread64) \
   X(preadv) \
   X(preadv2) \
@@ -110,6 +111,8 @@
   X(rmdir) \
   X(rt_sigaction) \
   X(rt_sigprocmask) \
+  X(sched_getaffinity) \
+  X(sched_setaffinity) \
   X(sched_yield) \
   X(select) \
   X(sendfile) \
@@ -125,6 +128,7 @@
   X(sync) \
   X(syncfs) \
   X(sysinfo) \
+  X(syslog) \
   X(tgkill) \
   X(time) \
   X(truncate) \

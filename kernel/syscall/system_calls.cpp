@@ -7,8 +7,10 @@
 #include "kernel/host/clock.h"
 #include "kernel/host/random.h"
 #include "kernel/memory/frames.h"
+#include "kernel/process/load.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall/calls.h"
+#include "kernel/syscall/system_name.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel::calls {
@@ -71,10 +73,10 @@ CallResult uname(const CallArguments& arguments) {
   } names;
   memset(&names, 0, sizeof(names));
   const auto put = [](char(&to)[field], Text text) { text.copy(to, field - 1); };
-  put(names.system, "Linux");  // whose calls these are
-  put(names.node, "libvm");
-  put(names.release, "6.1.0-libvm");  // programs refuse to run on what looks too old
-  put(names.version, "libvm reference kernel");
+  put(names.system, system_name::system);
+  put(names.node, system_name::node);
+  put(names.release, system_name::release);
+  put(names.version, system_name::version);
   put(names.machine, cpu::machine_name);
   put(names.domain, "(none)");
   return copy_to_user(arguments.address(0), &names, sizeof(names));
@@ -96,6 +98,11 @@ CallResult sysinfo(const CallArguments& arguments) {
   {
     const base::Guard guard(process_lock);
     info.processes = uint16_t(process_count());
+  }
+  constexpr uint64_t sysinfo_load_one = 1u << 16;
+  const Load averages = load();
+  for (unsigned i = 0; i < 3; ++i) {
+    info.loads[i] = averages.average[i] * (sysinfo_load_one / load_one);
   }
   info.unit = 1;
   return write_user(arguments.address(0), info);

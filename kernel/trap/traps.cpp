@@ -37,6 +37,7 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
 }
 
 void trap_interrupt(cpu::TrapFrame& frame, uint32_t line) {
+  ++cpu_local().device_interrupts;
   if (!console_interrupt(line)) {
     LOG_WARNING("interrupt on line %u, which nobody enabled", line);
   }
