@@ -218,6 +218,44 @@ TEST_CASE("a page shared while the object drops it is never a freed one", "[obje
   });
 }
 
+// A reader that comes late adds a reference to the frame for a moment: it must be nobody else's
+// yet.
+TEST_CASE("a page dropped by its object has no new owner while a reader may count it", "[object]") {
+  require_explored({.preemptions = 3}, [](Scheduler& scheduler) {
+    World world;
+    vm::ObjectSystem<Frames> system{world.frames, *world.epochs, world.mappers};
+    vm::SharedAnonymous<Frames> object(system, PageCount(1));
+    {
+      Section section(*world.epochs);
+      world.frames.drop(object.page(vm::ObjectPage(0), vm::PageUse::write).frame());
+    }
+    // The object's frame will be the only one to be had.
+    std::vector<Pfn> others;
+    world.frames.drain_caches();
+    while (true) {
+      const base::Result<Pfn> frame = world.frames.allocate();
+      if (!frame.ok()) break;
+      others.push_back(frame.value());
+    }
+    scheduler.spawn(0, [&] { (void)object.discard({vm::ObjectPage(0), vm::ObjectPage(1)}); });
+    scheduler.spawn(1, [&] {
+      Section section(*world.epochs);
+      const vm::PageAnswer answer = object.resident(vm::ObjectPage(0));
+      if (answer.is_page()) world.frames.drop(answer.frame());
+    });
+    scheduler.spawn(2, [&] {
+      world.frames.drain_caches();
+      const base::Result<Pfn> frame = world.frames.allocate();
+      if (frame.ok()) world.frames.free(frame.value());
+    });
+    scheduler.run();
+    object.check();
+    object.release();
+    for (const Pfn frame : others) world.frames.free(frame);
+    world.finish();
+  });
+}
+
 TEST_CASE("two first touches of a shared page make one page", "[object]") {
   require_explored({.preemptions = 2}, [](Scheduler& scheduler) {
     World world;
