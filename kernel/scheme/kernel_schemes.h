@@ -15,6 +15,7 @@ void init_schemes();
 [[nodiscard]] base::Result<Ref<Scheme>> make_dev_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_initfs_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_null_scheme();
+[[nodiscard]] base::Result<Ref<Scheme>> make_memory_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_pipe_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_proc_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_random_scheme();

@@ -90,6 +90,7 @@
   X(openat) \
   X(pipe) \
   X(pipe2) \
+  X(memfd_create) \
   X(poll) \
   X(ppoll) \
   X(prctl) \

@@ -107,7 +107,6 @@ static void shared_memory(void) {
   say("private: '%.7s', shared: '%.7s'\n", own + page_bytes, other);
 
   test_case("a memory file that becomes shorter and longer");
-  own[2 * page_bytes] = 'k';
   at[2 * page_bytes] = 's';
   say("%s\n", outcome(call(ftruncate, fd, (long)page_bytes + 100)));
   show("shared", at, 4);

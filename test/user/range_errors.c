@@ -35,10 +35,14 @@ static const struct number lengths[] = {
 // afterwards.
 static void told(const char* what, long result) {
   say(" %s=%s", what, outcome(result));
+  if (result < 0) {
+    arena_reset(arena);
+    return;
+  }
   char states[arena_pages + 1];
   page_states(arena, arena_pages, states);
   if (memcmp(states, standard, arena_pages) != 0) {
-    if (result >= 0) say("(%.32s)", states);
+    say("(%.32s)", states);
     arena_reset(arena);
   }
 }

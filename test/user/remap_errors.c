@@ -35,12 +35,13 @@ static void one(unsigned long at, unsigned long old_length, const struct number*
                 unsigned long to) {
   const long result = call(mremap, at, old_length, length->value, flags, to);
   say(" %s=%s", length->name, arena_place(arena, result));
-  char states[arena_pages + 1];
-  page_states(arena, arena_pages, states);
-  if (result < 0 && result >= -4095 && memcmp(states, standard, arena_pages) == 0) return;
   // What a call that failed has done before it failed is left out: here nothing.
-  if (result >= 0 && memcmp(states, standard, arena_pages) != 0) say("(%.48s)", states);
-  if (!(result < 0 && result >= -4095)) munmap((void*)result, length->value);
+  if (result >= 0) {
+    char states[arena_pages + 1];
+    page_states(arena, arena_pages, states);
+    if (memcmp(states, standard, arena_pages) != 0) say("(%.48s)", states);
+    munmap((void*)result, length->value);
+  }
   arena_reset(arena);
 }
 

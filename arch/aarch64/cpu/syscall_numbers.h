@@ -107,6 +107,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {267, kernel::Call::syncfs},
     {276, kernel::Call::renameat2},
     {278, kernel::Call::getrandom},
+    {279, kernel::Call::memfd_create},
     {284, kernel::Call::mlock2},
     {286, kernel::Call::preadv2},
     {287, kernel::Call::pwritev2},

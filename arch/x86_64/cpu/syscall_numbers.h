@@ -134,6 +134,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {306, kernel::Call::syncfs},
     {316, kernel::Call::renameat2},
     {318, kernel::Call::getrandom},
+    {319, kernel::Call::memfd_create},
     {325, kernel::Call::mlock2},
     {327, kernel::Call::preadv2},
     {328, kernel::Call::pwritev2},
