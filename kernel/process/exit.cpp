@@ -1,6 +1,7 @@
 #include "kernel/process/exit.h"
 
 #include "cpu/cpu.h"
+#include "kernel/fd/console_device.h"
 #include "kernel/host/cpu_local.h"
 #include "kernel/process/futex.h"
 #include "kernel/process/robust_list.h"
@@ -33,6 +34,7 @@ void tell_parent(Process& process) BASE_REQUIRES(process_lock) {
 
 // With the last thread goes all that the process had.
 void end_process(Process& process) {
+  console_device().session_ended(process.id());
   process.exchange_files({}).reset();
   process.exchange_paths({}).reset();
   Ref<UserSpace> space = process.exchange_space({});
