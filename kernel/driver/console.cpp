@@ -5,6 +5,7 @@
 #include "base/utility.h"
 #include "cpu/console_uart.h"
 #include "kernel/driver/screen.h"
+#include "kernel/host/options.h"
 #include "kernel/host/spin_lock.h"
 #include "kernel/process/timer.h"
 
@@ -67,7 +68,8 @@ void console_write(Text bytes) {
   for (const char byte : bytes) {
     cpu::uart_write(byte);
   }
-  screen_write(bytes);
+  // A pipe's newlines have not become carriage return and newline; the screen needs both.
+  options().console == ConsoleMode::pipe ? screen_write_lines(bytes) : screen_write(bytes);
 }
 
 void console_drain() {

@@ -12,7 +12,7 @@ namespace {
 ConsoleDevice* device = nullptr;  // set once, kept
 
 template <typename T>
-void install() {
+T& install() {
   auto made = make_owned<T>();
   if (!made.ok()) {
     panic("no memory for the console");
@@ -20,6 +20,7 @@ void install() {
   T* object = made.value().release();
   device = object;
   set_console_receiver(*object);
+  return *object;
 }
 
 }  // namespace
@@ -29,7 +30,14 @@ ConsoleDevice& console_device() {
 }
 
 void init_console_device() {
-  options().console == ConsoleMode::tty ? install<Tty>() : install<ConsolePipe>();
+  if (options().console == ConsoleMode::pipe) {
+    install<ConsolePipe>();
+    return;
+  }
+  Tty& tty = install<Tty>();
+  if (options().columns != 0) {
+    tty.set_window_size({uint16_t(options().rows), uint16_t(options().columns), 0, 0});
+  }
 }
 
 }  // namespace kernel

@@ -19,6 +19,12 @@ class ConsoleDevice {
   [[nodiscard]] virtual uint32_t poll(PollTable* table) = 0;
   [[nodiscard]] virtual CallResult ioctl(uint32_t request, uint64_t argument) = 0;
 
+  // The session that it belongs to and the group in its foreground; 0: none.
+  struct Owner {
+    uint32_t session = 0;
+    uint32_t foreground = 0;
+  };
+  [[nodiscard]] virtual Owner owner() const { return {}; }
   // Whether it is the controlling terminal of `process`.
   [[nodiscard]] virtual bool controls(const Process& process) = 0;
   // Makes it that of a session, whose leader's group becomes the foreground.

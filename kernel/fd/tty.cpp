@@ -208,6 +208,11 @@ void Tty::session_ended(uint32_t session) {
   readable_.wake_all();
 }
 
+ConsoleDevice::Owner Tty::owner() const {
+  const base::Guard guard(lock_);
+  return {session_, foreground_};
+}
+
 WindowSize Tty::window_size() const {
   const base::Guard guard(lock_);
   return window_;

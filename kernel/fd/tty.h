@@ -21,6 +21,7 @@ class Tty final : public ConsoleDevice, public ConsoleReceiver {
   [[nodiscard]] Outcome<uint64_t> write(Source& source, Waiting waiting) override;
   [[nodiscard]] uint32_t poll(PollTable* table) override;
   [[nodiscard]] CallResult ioctl(uint32_t request, uint64_t argument) override;
+  [[nodiscard]] Owner owner() const override;
   [[nodiscard]] bool controls(const Process& process) override;
   void adopt_session(uint32_t session) override;
   void session_ended(uint32_t session) override;

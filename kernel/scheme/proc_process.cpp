@@ -1,5 +1,6 @@
 // proc_process.cpp: /proc/PID: what a process is and has done.
 #include "base/utility.h"
+#include "kernel/fd/console_device.h"
 #include "kernel/scheme/proc_files.h"
 
 namespace kernel::proc {
@@ -59,8 +60,12 @@ Outcome<> write_stat(const Subject& subject, TextBuilder& text) {
   }
   const vm::FaultCounters& faults = memory.faults;
   const uint64_t minor = faults.zero + faults.fresh + faults.copied + faults.reused + faults.object;
+  constexpr int console_number = 5 << 8 | 1;
+  const ConsoleDevice::Owner terminal = console_device().owner();
+  const bool has_terminal = terminal.session != 0 && terminal.session == process.session;
   text.print("%u (%s) %c %u %u %u %d %d 0 %lu 0 %lu 0 ", process.id, process.name, process.state,
-             process.parent, process.group, process.session, 0, -1, minor, faults.waited);
+             process.parent, process.group, process.session, has_terminal ? console_number : 0,
+             has_terminal ? int(terminal.foreground) : -1, minor, faults.waited);
   text.print("%lu %lu %lu %lu 20 0 %u 0 %lu %lu %lu %lu ", process.times.user / tick_ns,
              process.times.system / tick_ns, process.children.user / tick_ns,
              process.children.system / tick_ns, process.threads, process.start_ns / tick_ns,

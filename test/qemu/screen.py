@@ -69,6 +69,12 @@ def cursor_is_shown_and_the_size_can_be_given(arch):
     assert (grid[1][4].background, grid[1][5].background) == (0xAAAAAA, 0)
 
 
+def terminal_has_the_given_size(arch):
+    result = guest.boot(arch, "--append", "console=tty console_size=61x17", "--cmd", "stty size")
+    # What tools/run types into a pipe is echoed here.
+    assert result.check(status=0).stdout.endswith(b"17 61\r\n"), result.stdout
+
+
 def no_screen_is_no_obstacle(arch):
     guest.boot(arch, "--append", "screen=off", "--cmd", "/bin/hello").check(
         status=0, stdout=b"hello, world\n")
@@ -77,4 +83,5 @@ def no_screen_is_no_obstacle(arch):
 if __name__ == "__main__":
     sys.exit(guest.main([program_output_and_kernel_messages_are_shown,
                          colours_and_attributes_are_shown, output_scrolls,
-                         cursor_is_shown_and_the_size_can_be_given, no_screen_is_no_obstacle]))
+                         cursor_is_shown_and_the_size_can_be_given, terminal_has_the_given_size,
+                         no_screen_is_no_obstacle]))
