@@ -22,6 +22,7 @@ struct Test {
 // One list a file.
 extern const std::span<const Test> protection_tests;
 extern const std::span<const Test> memory_tests;
+extern const std::span<const Test> clone_tests;
 extern const std::span<const Test> program_tests;
 extern const std::span<const Test> process_tests;
 extern const std::span<const Test> usercopy_tests;

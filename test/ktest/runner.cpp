@@ -72,6 +72,7 @@ bool run_self_tests(SelfTest which) {
   if (which == SelfTest::all) {
     run_list(test::protection_tests, tally);
     run_list(test::memory_tests, tally);
+    run_list(test::clone_tests, tally);
     run_list(test::format_tests, tally);
     run_list(test::time_tests, tally);
     run_list(test::process_tests, tally);
