@@ -8,10 +8,6 @@ uint64_t* PageTree::table(base::Pfn frame) {
   return static_cast<uint64_t*>(frame_window(frame));
 }
 
-void PageTree::free_table(base::Pfn frame) {
-  free_frames(frame, 0);
-}
-
 base::Status PageTree::map(uint64_t address, base::Pfn frame, cpu::PageRights rights) {
   uint64_t* entries = table(root_);
   for (unsigned level = levels_; level > 1; --level) {

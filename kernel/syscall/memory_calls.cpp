@@ -42,6 +42,17 @@ Outcome<uint64_t> start_of_stack(UserSpace& space, uint64_t start, uint64_t end)
   return base::UserAddr::of(mapping->first()).raw();
 }
 
+// What is in the pages as data is seen by instruction fetch from now on: pages that the kernel
+// copied or zeroed may still be in instruction caches as what they were before.
+void make_fetchable(UserSpace& space, base::VpnRange piece) {
+  auto& machine = space_system().machine();
+  (void)space.vm().visit_pages(piece, [&](const vm::PageState& state) {
+    if (state.present && machine.counted(state.frame) != nullptr) {
+      machine.mmu().sync_instructions(frame_window(state.frame), base::Bytes(base::page_size));
+    }
+  });
+}
+
 Outcome<> protect_piece(UserSpace& space, const vm::Mapping& mapping, base::VpnRange piece,
                         uint64_t bits) {
   const base::Access access = protection::access(bits);
@@ -51,6 +62,9 @@ Outcome<> protect_piece(UserSpace& space, const vm::Mapping& mapping, base::VpnR
   if (access.can_write() && !mapping.is_shared() && !mapping.charged() &&
       exceeds_memory(piece.count())) {
     return Errno::no_memory;
+  }
+  if (access.can_execute() && !mapping.access().can_execute()) {
+    make_fetchable(space, piece);
   }
   return space.vm().protect(piece, access);
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <set>
 #include <thread>
@@ -37,6 +38,7 @@ class TestPager final : public vm::Pager {
   Status request(vm::MemoryObject&, ObjectRange range, uint64_t ticket) override {
     if (refuse) return Error::would_block;
     requests.push_back({range, ticket});
+    if (answer_at_once) answer_at_once(range, ticket);
     return {};
   }
   Status write_back(vm::MemoryObject&, const vm::WriteBack& out) override {
@@ -48,6 +50,7 @@ class TestPager final : public vm::Pager {
   std::vector<Request> requests;
   std::vector<Out> outs;
   bool refuse = false;
+  std::function<void(ObjectRange, uint64_t)> answer_at_once;
 };
 
 struct PagedFixture : Fixture {
@@ -114,6 +117,22 @@ TEST_CASE("a page is asked for once, waited for, and then there") {
   CHECK(it.notified[0] == pages(7, 1));
   CHECK(it.window(it.peek(it.object, 7))[100] == 42);
   CHECK(it.object.resident_pages().raw() == 1);
+}
+
+TEST_CASE("a pager that answers while it is asked keeps nobody waiting") {
+  PagedFixture it;
+  it.pager.answer_at_once = [&](ObjectRange range, uint64_t ticket) {
+    CHECK(it.attach(ticket, range.first().raw(), {it.filled(9)}).ok());
+  };
+  CHECK(it.window(it.peek(it.object, 7))[0] == 9);
+  CHECK(it.pager.requests.size() == 1);
+  // One that fails the page at once refuses it.
+  it.pager.answer_at_once = [&](ObjectRange range, uint64_t ticket) {
+    CHECK(it.object.fail(ticket, range).ok());
+  };
+  const PageAnswer failed = it.ask(it.object, 8);
+  REQUIRE(failed.kind() == Answer::refused);
+  CHECK(failed.error() == Error::bus);
 }
 
 TEST_CASE("pages that will be needed are asked for in one batch") {

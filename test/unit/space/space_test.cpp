@@ -227,6 +227,21 @@ TEMPLATE_TEST_CASE("locking what cannot be brought in locks it and says so", "",
   CHECK(process.space.statistics().locked == PageCount(2));
 }
 
+TEMPLATE_TEST_CASE("locking what comes later leaves what is there alone", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> process(world);
+  REQUIRE(process.map(0x1000, 2).ok());
+  process.space.lock_later(vm::Locking::on_fault);
+  CHECK(process.space.locked() == PageCount(0));
+  REQUIRE(process.map(0x2000, 3).ok());
+  CHECK(process.space.locked() == PageCount(3));
+  process.space.lock_later(vm::Locking::none);
+  REQUIRE(process.map(0x3000, 1).ok());
+  CHECK(process.space.locked() == PageCount(3));
+  process.space.check();
+}
+
 TEMPLATE_TEST_CASE("remap moves contents and grows in place when it can", "", x86_64::Format,
                    aarch64::Format) {
   World<TestType> world;
