@@ -16,7 +16,16 @@ void change_memory(Process& process, Image& image) {
     old = adopt_image(process, image);
     process.space().activate();
   }
+  if (old->references() == 1) {
+    process.keep_usage(*old);
+  }
   old.reset();
+  Limits limits;
+  {
+    const base::Guard guard(process_lock);
+    limits = process.limits;
+  }
+  limits.apply_to(process.space());
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ void end_process(Process& process) {
   process.exchange_files({}).reset();
   process.exchange_paths({}).reset();
   Ref<UserSpace> space = process.exchange_space({});
+  if (space && space->references() == 1) {
+    process.keep_usage(*space);
+  }
   {
     const cpu::InterruptGuard masked;
     if (cpu_local().space == space.get()) {

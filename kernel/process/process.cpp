@@ -28,6 +28,13 @@ Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
 }
 
 void Process::inherit(const Process& maker) {
+  {
+    const base::Guard guard(process_lock);
+    limits = maker.limits;
+    credentials = maker.credentials;
+    traits = maker.traits;
+    traits.parent_death_signal = 0;
+  }
   signal_mask_ = maker.signal_mask_;
   words_ = maker.words_;
   executable_ = maker.executable_;
@@ -65,6 +72,29 @@ bool Process::first_time_unknown(uint64_t number) {
   const bool first = (word & bit) == 0;
   word |= bit;
   return first;
+}
+
+ResourceUsage Process::usage() const {
+  ResourceUsage sum;
+  Ref<UserSpace> space;
+  {
+    const base::Guard guard(process_lock);
+    sum = past_usage;
+    for (Thread* thread = threads.front(); thread != nullptr; thread = threads.next(*thread)) {
+      sum.add(thread->switches());
+    }
+    space = space_;
+  }
+  if (space) {
+    sum.add(usage_of(*space));
+  }
+  return sum;
+}
+
+void Process::keep_usage(UserSpace& space) {
+  const ResourceUsage usage = usage_of(space);
+  const base::Guard guard(process_lock);
+  past_usage.add(usage);
 }
 
 CpuTimes Process::times() const {

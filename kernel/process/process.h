@@ -17,8 +17,11 @@
 #include "kernel/host/text.h"
 #include "kernel/memory/ref.h"
 #include "kernel/memory/user_space.h"
+#include "kernel/process/credentials.h"
+#include "kernel/process/limits.h"
 #include "kernel/process/process_table.h"
 #include "kernel/process/thread.h"
+#include "kernel/process/usage.h"
 #include "kernel/process/wait_queue.h"
 #include "kernel/scheme/path_context.h"
 
@@ -119,6 +122,10 @@ class Process : public RefCounted<Process> {
 
   // Processor time of its threads, ended ones included; of its children that were waited for.
   [[nodiscard]] CpuTimes times() const BASE_REQUIRES(process_lock);
+  // Of its threads and its memory, now and before; no lock held.
+  [[nodiscard]] ResourceUsage usage() const;
+  // Its memory is about to be given up: what was used of it is kept.
+  void keep_usage(UserSpace& space);
   [[nodiscard]] uint64_t start_ns() const { return start_ns_; }
 
   // A child changed state: its parent waits here.
@@ -147,6 +154,12 @@ class Process : public RefCounted<Process> {
   bool continue_unreported BASE_GUARDED_BY(process_lock) = false;
   CpuTimes ended_threads BASE_GUARDED_BY(process_lock);
   CpuTimes waited_children BASE_GUARDED_BY(process_lock);
+  // The same beside time: of threads and spaces that it has left behind, of its children.
+  ResourceUsage past_usage BASE_GUARDED_BY(process_lock);
+  ResourceUsage waited_usage BASE_GUARDED_BY(process_lock);
+  Limits limits BASE_GUARDED_BY(process_lock);
+  Credentials credentials BASE_GUARDED_BY(process_lock);
+  Traits traits BASE_GUARDED_BY(process_lock);
 
   base::List<Thread, &Thread::process_node> threads BASE_GUARDED_BY(process_lock);
   uint32_t thread_count BASE_GUARDED_BY(process_lock) = 0;

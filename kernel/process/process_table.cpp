@@ -185,7 +185,9 @@ base::Status add_thread(Thread& thread, uint32_t id) {
   if (process.is_exiting || process.sole_survivor != nullptr) {
     return base::Error::interrupted;
   }
-  if (table.threads >= max_threads) {
+  // One user: the limit is of all threads there are.
+  if (table.threads >=
+      base::min<uint64_t>(max_threads, process.limits.get(Limit::processes).soft)) {
     return base::Error::would_block;
   }
   if (id == 0) {
@@ -204,6 +206,7 @@ bool remove_thread(Thread& thread) {
   const CpuTimes times = thread.times();
   process.ended_threads.user += times.user;
   process.ended_threads.system += times.system;
+  process.past_usage.add(thread.switches());
   process.threads.remove(thread);
   --table.threads;
   return --process.thread_count == 0;

@@ -87,15 +87,22 @@ class Scheduler {
     }
   }
 
-  void charge(Thread& thread, bool user) {
+  // The time since the last charge is exact; whether it was spent in user mode is what the last
+  // tick of the thread found. Interrupts masked.
+  void charge(Thread& thread) {
     CpuLocal& local = cpu_local();
     const uint64_t now = cpu::monotonic_ns();
     const uint64_t spent = now - base::exchange(local.charged_until, now);
+    const bool user = thread.is_user() && thread.sampled_in_user_;
     if (&thread != local.idle) {
       (user ? local.user_ns : local.system_ns) += spent;
     }
     base::Atomic<uint64_t>& account = user ? thread.user_ns_ : thread.system_ns_;
     account.store<base::Order::relaxed>(account.load<base::Order::relaxed>() + spent);
+  }
+  void sample(Thread& thread, bool in_user_mode) {
+    thread.sampled_in_user_ = in_user_mode;
+    charge(thread);
   }
 
   Thread* pop_ended() {
@@ -133,7 +140,8 @@ class Scheduler {
   // Interrupts masked, the lock held; released by whoever arrives.
   void change(Thread& from, Thread& to) BASE_REQUIRES(lock_) BASE_NO_THREAD_SAFETY_ANALYSIS {
     CpuLocal& local = cpu_local();
-    charge(from, false);
+    charge(from);
+    ++(from.state_ == ThreadState::ready ? from.preempted_ : from.blocked_);
     to.state_ = ThreadState::running;
     to.on_cpu_ = true;
     ++to.switches_;
@@ -235,9 +243,14 @@ bool reap_threads() {
 void scheduler_tick(bool in_user_mode) {
   CpuLocal& local = cpu_local();
   if (local.thread != nullptr) {
-    scheduler.charge(*local.thread, in_user_mode);
+    scheduler.sample(*local.thread, in_user_mode);
     local.switch_wanted = true;
   }
+}
+
+void charge_current_thread() {
+  const cpu::InterruptGuard masked;
+  scheduler.charge(*cpu_local().thread);
 }
 
 bool should_switch() {

@@ -49,6 +49,9 @@ bool reap_threads();
 // From the timer interrupt, interrupts masked. `in_user_mode`: what was interrupted.
 void scheduler_tick(bool in_user_mode);
 
+// Brings the current thread's processor time up to date.
+void charge_current_thread();
+
 // Whether this CPU should switch before it returns to user mode.
 [[nodiscard]] bool should_switch();
 

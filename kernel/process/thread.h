@@ -13,6 +13,7 @@
 #include "cpu/trap_frame.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/ref.h"
+#include "kernel/process/usage.h"
 
 namespace kernel {
 
@@ -99,6 +100,12 @@ class Thread : public RefCounted<Thread> {
   }
   [[nodiscard]] ThreadState state() const { return state_; }
   [[nodiscard]] uint64_t context_switches() const { return switches_; }
+  [[nodiscard]] ResourceUsage switches() const {
+    ResourceUsage usage;
+    usage.voluntary_switches = blocked_;
+    usage.involuntary_switches = preempted_;
+    return usage;
+  }
 
  private:
   friend class Scheduler;
@@ -118,6 +125,9 @@ class Thread : public RefCounted<Thread> {
   ThreadState state_ = ThreadState::fresh;
   bool on_cpu_ = false;  // its stack and registers are in use
   uint64_t switches_ = 0;
+  uint64_t blocked_ = 0;         // times it has stopped running because it had to wait
+  uint64_t preempted_ = 0;       // and though it could have gone on
+  bool sampled_in_user_ = true;  // what the last tick found it doing
   base::Atomic<uint64_t> user_ns_{0};
   base::Atomic<uint64_t> system_ns_{0};
 };

@@ -25,6 +25,8 @@ std::optional<ChildReport> news_of(Process& child, const ChildWait& wait)
     report.times = child.times();
     report.times.user += child.waited_children.user;
     report.times.system += child.waited_children.system;
+    report.usage = child.past_usage;
+    report.usage.add(child.waited_usage);
     return report;
   }
   if (wait.stopped && child.stop_unreported) {
@@ -64,6 +66,7 @@ Look look(Process& parent, const ChildWait& wait) {
     if (result.report->what == ChildReport::What::ended && !wait.keeps) {
       parent.waited_children.user += result.report->times.user;
       parent.waited_children.system += result.report->times.system;
+      parent.waited_usage.add(result.report->usage);
       result.reaped = remove_process(*child);
     }
     return result;

@@ -23,6 +23,7 @@ struct ChildReport {
   WaitStatus status;
   enum class What : uint8_t { ended, stopped, continued } what = What::ended;
   CpuTimes times;  // of the child and those it has waited for
+  ResourceUsage usage;
 };
 
 // Children of `parent`, the current process. Error::not_found: no child fits; interrupted.

@@ -11,12 +11,15 @@
   X(access) \
   X(arch_prctl) \
   X(brk) \
+  X(capget) \
+  X(capset) \
   X(chdir) \
   X(chmod) \
   X(chown) \
   X(clock_getres) \
   X(clock_gettime) \
   X(clock_nanosleep) \
+  X(clock_settime) \
   X(clone) \
   X(clone3) \
   X(close) \
@@ -47,16 +50,23 @@
   X(ftruncate) \
   X(futex) \
   X(get_robust_list) \
+  X(getcpu) \
   X(getcwd) \
   X(getdents64) \
   X(getegid) \
   X(geteuid) \
   X(getgid) \
+  X(getgroups) \
   X(getpgid) \
   X(getpgrp) \
   X(getpid) \
   X(getppid) \
+  X(getpriority) \
   X(getrandom) \
+  X(getresgid) \
+  X(getresuid) \
+  X(getrlimit) \
+  X(getrusage) \
   X(getsid) \
   X(gettid) \
   X(gettimeofday) \
@@ -69,6 +79,8 @@
   X(lseek) \
   X(lstat) \
   X(madvise) \
+  X(membarrier) \
+  X(memfd_create) \
   X(mincore) \
   X(mkdir) \
   X(mkdirat) \
@@ -88,9 +100,9 @@
   X(newfstatat) \
   X(open) \
   X(openat) \
+  X(personality) \
   X(pipe) \
   X(pipe2) \
-  X(memfd_create) \
   X(poll) \
   X(ppoll) \
   X(prctl) \
@@ -112,15 +124,36 @@
   X(rmdir) \
   X(rt_sigaction) \
   X(rt_sigprocmask) \
+  X(sched_get_priority_max) \
+  X(sched_get_priority_min) \
   X(sched_getaffinity) \
+  X(sched_getparam) \
+  X(sched_getscheduler) \
+  X(sched_rr_get_interval) \
   X(sched_setaffinity) \
+  X(sched_setparam) \
+  X(sched_setscheduler) \
   X(sched_yield) \
   X(select) \
   X(sendfile) \
   X(set_robust_list) \
   X(set_tid_address) \
+  X(setdomainname) \
+  X(setfsgid) \
+  X(setfsuid) \
+  X(setgid) \
+  X(setgroups) \
+  X(sethostname) \
   X(setpgid) \
+  X(setpriority) \
+  X(setregid) \
+  X(setresgid) \
+  X(setresuid) \
+  X(setreuid) \
+  X(setrlimit) \
   X(setsid) \
+  X(settimeofday) \
+  X(setuid) \
   X(stat) \
   X(statfs) \
   X(statx) \
@@ -132,6 +165,7 @@
   X(syslog) \
   X(tgkill) \
   X(time) \
+  X(times) \
   X(truncate) \
   X(umask) \
   X(uname) \

@@ -5,6 +5,7 @@
 #include "kernel/process/fork.h"
 #include "kernel/process/wait.h"
 #include "kernel/syscall/calls.h"
+#include "kernel/syscall/usage_values.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel::calls {
@@ -20,27 +21,6 @@ struct CloneStructure {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 };
 constexpr uint64_t clone_structure_first_size = 64;
-
-struct TimeValue {
-  int64_t seconds;
-  int64_t microseconds;
-};
-
-// struct rusage, of which only the times are known.
-struct Usage {
-  TimeValue user, system;
-  int64_t others[14];
-};
-
-TimeValue time_value(uint64_t ns) {
-  return {int64_t(ns / 1'000'000'000), int64_t(ns % 1'000'000'000 / 1000)};
-}
-
-base::Status write_usage(base::UserAddr to, const CpuTimes& times) {
-  return to.raw() == 0
-             ? base::Status()
-             : write_user(to, Usage{time_value(times.user), time_value(times.system), {}});
-}
 
 // Linux's options of wait4 and waitid.
 enum : uint64_t {
@@ -66,6 +46,10 @@ ChildWait wait_from(uint64_t options) {
   wait.continued = (options & wait_continued) != 0;
   wait.keeps = (options & wait_keep) != 0;
   return wait;
+}
+
+base::Status write_child_usage(base::UserAddr to, const ChildReport& report) {
+  return to.raw() == 0 ? base::Status() : write_user(to, usage_value(report.times, report.usage));
 }
 
 // siginfo as waitid() fills it.
@@ -238,7 +222,7 @@ CallResult wait4(const CallArguments& arguments) {
       return written;
     }
   }
-  if (const auto written = write_usage(arguments.address(3), report.value().times); !written) {
+  if (const auto written = write_child_usage(arguments.address(3), report.value()); !written) {
     return written;
   }
   return uint64_t(report.value().id);
@@ -280,7 +264,7 @@ CallResult waitid(const CallArguments& arguments) {
   if (!report) {
     return errno_of_wait(report.error());
   }
-  if (const auto written = write_usage(arguments.address(4), report.value().times); !written) {
+  if (const auto written = write_child_usage(arguments.address(4), report.value()); !written) {
     return written;
   }
   return arguments.value[2] == 0

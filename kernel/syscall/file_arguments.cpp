@@ -9,8 +9,10 @@ FileTable& files_of(const CallArguments& arguments) {
   return arguments.process.files();
 }
 
-uint32_t file_limit(const CallArguments&) {
-  return FileTable::default_files;
+uint32_t file_limit(const CallArguments& arguments) {
+  const base::Guard guard(process_lock);
+  return uint32_t(
+      base::min<uint64_t>(arguments.process.limits.get(Limit::files).soft, FileTable::max_files));
 }
 
 Outcome<Ref<File>> fetch_file(const CallArguments& arguments, unsigned index) {

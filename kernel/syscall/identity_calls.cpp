@@ -1,6 +1,5 @@
-// identity_calls.cpp: numbers of threads, processes, groups, sessions and users.
+// identity_calls.cpp: numbers of threads, processes, groups and sessions.
 #include "kernel/process/process.h"
-#include "kernel/process/scheduler.h"
 #include "kernel/syscall/calls.h"
 
 namespace kernel::calls {
@@ -37,20 +36,6 @@ CallResult getppid(const CallArguments& arguments) {
 CallResult set_tid_address(const CallArguments& arguments) {
   arguments.thread.clear_child_tid = arguments.value[0];
   return uint64_t(arguments.thread.id());
-}
-
-// One user, who may do everything.
-CallResult getuid(const CallArguments&) {
-  return uint64_t(0);
-}
-CallResult geteuid(const CallArguments&) {
-  return uint64_t(0);
-}
-CallResult getgid(const CallArguments&) {
-  return uint64_t(0);
-}
-CallResult getegid(const CallArguments&) {
-  return uint64_t(0);
 }
 
 CallResult getpgid(const CallArguments& arguments) {
@@ -106,11 +91,6 @@ CallResult setsid(const CallArguments& arguments) {
   }
   process.group = process.session = process.id();
   return uint64_t(process.id());
-}
-
-CallResult sched_yield(const CallArguments&) {
-  yield();
-  return uint64_t(0);
 }
 
 }  // namespace kernel::calls

@@ -1,11 +1,7 @@
-// machine_calls.cpp: calls on the machine as its owner sees it: kernel messages, processors, names
-// of threads.
-#include <cstring>
-
+// machine_calls.cpp: calls on the machine as its owner sees it: kernel messages.
 #include "base/atomic.h"
 #include "kernel/log/log.h"
-#include "kernel/process/process.h"
-#include "kernel/process/scheduler.h"
+#include "kernel/process/wait_queue.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/user_copy.h"
 
@@ -119,71 +115,6 @@ CallResult syslog(const CallArguments& arguments) {
     move(cleared_to, kept.end);
   }
   return copied;
-}
-
-// One processor: a set is good if it has that one.
-CallResult sched_getaffinity(const CallArguments& arguments) {
-  const uint64_t size = arguments.value[1];
-  if (size < sizeof(uint64_t) || size % sizeof(uint64_t) != 0) {
-    return Errno::invalid;
-  }
-  {
-    const base::Guard guard(process_lock);
-    if (arguments.integer(0) != 0 &&
-        find_thread_locked(uint32_t(arguments.integer(0))) == nullptr) {
-      return Errno::no_process;
-    }
-  }
-  if (const base::Status written = write_user(arguments.address(2), uint64_t(1)); !written.ok()) {
-    return written;
-  }
-  return uint64_t(sizeof(uint64_t));
-}
-
-CallResult sched_setaffinity(const CallArguments& arguments) {
-  uint64_t mask = 0;
-  const uint64_t size = base::min<uint64_t>(arguments.value[1], sizeof(mask));
-  if (const base::Status read = copy_from_user(&mask, arguments.address(2), size); !read.ok()) {
-    return read;
-  }
-  {
-    const base::Guard guard(process_lock);
-    if (arguments.integer(0) != 0 &&
-        find_thread_locked(uint32_t(arguments.integer(0))) == nullptr) {
-      return Errno::no_process;
-    }
-  }
-  return (mask & 1) != 0 ? CallResult(uint64_t(0)) : CallResult(Errno::invalid);
-}
-
-CallResult prctl(const CallArguments& arguments) {
-  enum : int32_t { get_dumpable = 3, set_dumpable = 4, set_name = 15, get_name = 16 };
-  Process& process = arguments.process;
-  switch (arguments.integer(0)) {
-    case get_dumpable: return uint64_t(1);
-    case set_dumpable:
-      return arguments.value[1] <= 1 ? CallResult(uint64_t(0)) : CallResult(Errno::invalid);
-    case set_name: {
-      char name[Process::max_name]{};
-      auto read = copy_string_from_user(name, arguments.address(1));
-      if (!read && read.error() != base::Error::limit_exceeded) {
-        return read.error();
-      }
-      // The first thread's name is its process's; the others' are not kept.
-      if (arguments.thread.id() == process.id()) {
-        name[sizeof(name) - 1] = '\0';
-        const base::Guard guard(process_lock);
-        process.rename(name);
-      }
-      return uint64_t(0);
-    }
-    case get_name: {
-      char name[Process::max_name];
-      memcpy(name, process.name(), sizeof(name));
-      return copy_to_user(arguments.address(1), name, sizeof(name));
-    }
-    default: return Errno::invalid;
-  }
 }
 
 }  // namespace kernel::calls

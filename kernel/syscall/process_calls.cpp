@@ -58,29 +58,6 @@ CallResult tgkill(const CallArguments& arguments) {
   return send_signal(arguments, arguments.value[1], arguments.value[2]);
 }
 
-CallResult prlimit64(const CallArguments& arguments) {
-  enum : int32_t { limit_stack = 3, limit_files = 7, limit_count = 16 };
-  constexpr uint64_t unlimited = ~0ULL;
-  const int32_t which = arguments.integer(1);
-  if (which < 0 || which >= limit_count) {
-    return Errno::invalid;
-  }
-  if (arguments.value[2] != 0) {
-    return Errno::not_permitted;  // limits are fixed
-  }
-  struct {
-    uint64_t soft;
-    uint64_t hard;
-  } limit{unlimited, unlimited};
-  if (which == limit_stack) {
-    limit = {UserSpace::stack_size, UserSpace::stack_size};
-  } else if (which == limit_files) {
-    limit = {FileTable::default_files, FileTable::max_files};
-  }
-  return arguments.value[3] == 0 ? CallResult(uint64_t(0))
-                                 : CallResult(write_user(arguments.address(3), limit));
-}
-
 CallResult rt_sigaction(const CallArguments& arguments) {
   // No signal reaches a handler yet: only the dispositions that need none can be set, and every
   // signal has its default.

@@ -1,85 +1,68 @@
-// system_calls.cpp: calls on the machine: its name, its clocks, its random numbers.
+// system_calls.cpp: calls on the machine: its name, its memory, its random numbers.
 #include <cstring>
 
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/timer.h"
-#include "kernel/host/clock.h"
 #include "kernel/host/random.h"
 #include "kernel/memory/frames.h"
 #include "kernel/process/load.h"
 #include "kernel/process/process.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/system_name.h"
+#include "kernel/syscall/time_values.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel::calls {
 
 namespace {
 
-constexpr uint64_t ns_per_second = 1'000'000'000;
+// The machine's name and domain, which programs may set. name_lock guards both.
+constexpr size_t name_field = 65;
+SpinLock name_lock;
+char host_name[name_field] = "libvm";
+char domain_name[name_field] = "(none)";
 
-struct TimeSpec {
-  uint64_t seconds;
-  uint64_t nanoseconds;
-};
-
-enum : int32_t {
-  clock_realtime = 0,
-  clock_monotonic = 1,
-  clock_process_cpu = 2,
-  clock_thread_cpu = 3,
-  clock_monotonic_raw = 4,
-  clock_realtime_coarse = 5,
-  clock_monotonic_coarse = 6,
-  clock_boottime = 7,
-};
-
-base::Result<uint64_t> read_clock(int32_t clock) {
-  switch (clock) {
-    case clock_realtime:
-    case clock_realtime_coarse: return wall_clock_ns();
-    case clock_monotonic:
-    case clock_monotonic_raw:
-    case clock_monotonic_coarse:
-    case clock_process_cpu:
-    case clock_thread_cpu:
-    case clock_boottime: return cpu::monotonic_ns();
-    default: return base::Error::invalid_argument;
+CallResult set_name(const CallArguments& arguments, char (&name)[name_field]) {
+  const int32_t size = arguments.integer(1);
+  if (size < 0 || size >= int32_t(name_field)) {
+    return Errno::invalid;
   }
-}
-
-base::Result<uint64_t> read_duration(base::UserAddr from) {
-  BASE_TRY_ASSIGN(const TimeSpec time, read_user<TimeSpec>(from));
-  if (time.nanoseconds >= ns_per_second || int64_t(time.seconds) < 0) {
-    return base::Error::invalid_argument;
+  char fresh[name_field] = {};
+  if (const auto copied = copy_from_user(fresh, arguments.address(0), uint32_t(size)); !copied) {
+    return copied;
   }
-  constexpr uint64_t longest = ~0ULL / ns_per_second / 4;
-  return base::min(time.seconds, longest) * ns_per_second + time.nanoseconds;
-}
-
-CallResult sleep_for(uint64_t ns) {
-  const WaitResult result = sleep_until(Deadline::after_ns(ns), WaitKind::interruptible);
-  return result == WaitResult::interrupted ? CallResult(Errno::interrupted)
-                                           : CallResult(uint64_t(0));
+  const base::Guard guard(name_lock);
+  memcpy(name, fresh, sizeof(fresh));
+  return uint64_t(0);
 }
 
 }  // namespace
 
 CallResult uname(const CallArguments& arguments) {
-  constexpr size_t field = 65;
   struct Names {
-    char system[field], node[field], release[field], version[field], machine[field], domain[field];
+    char system[name_field], node[name_field], release[name_field], version[name_field],
+        machine[name_field], domain[name_field];
   } names;
   memset(&names, 0, sizeof(names));
-  const auto put = [](char(&to)[field], Text text) { text.copy(to, field - 1); };
+  const auto put = [](char(&to)[name_field], Text text) { text.copy(to, name_field - 1); };
   put(names.system, system_name::system);
-  put(names.node, system_name::node);
   put(names.release, system_name::release);
   put(names.version, system_name::version);
   put(names.machine, cpu::machine_name);
-  put(names.domain, "(none)");
+  {
+    const base::Guard guard(name_lock);
+    memcpy(names.node, host_name, name_field);
+    memcpy(names.domain, domain_name, name_field);
+  }
   return copy_to_user(arguments.address(0), &names, sizeof(names));
+}
+
+CallResult sethostname(const CallArguments& arguments) {
+  return set_name(arguments, host_name);
+}
+CallResult setdomainname(const CallArguments& arguments) {
+  return set_name(arguments, domain_name);
 }
 
 CallResult sysinfo(const CallArguments& arguments) {
@@ -110,6 +93,13 @@ CallResult sysinfo(const CallArguments& arguments) {
 
 CallResult getrandom(const CallArguments& arguments) {
   constexpr uint64_t largest = 1u << 20;
+  enum : uint32_t { not_blocking = 1, true_random = 2, insecure = 4 };
+  const auto flags = uint32_t(arguments.value[2]);
+  // There is no waiting: the generator is seeded before the first program runs.
+  if ((flags & ~(not_blocking | true_random | insecure)) != 0 ||
+      (flags & (true_random | insecure)) == (true_random | insecure)) {
+    return Errno::invalid;
+  }
   const uint64_t size = base::min(arguments.value[1], largest);
   uint64_t done = 0;
   while (done < size) {
@@ -123,64 +113,6 @@ CallResult getrandom(const CallArguments& arguments) {
     done += count;
   }
   return done;
-}
-
-CallResult clock_gettime(const CallArguments& arguments) {
-  const auto now = read_clock(arguments.integer(0));
-  if (!now) {
-    return now.error();
-  }
-  return write_user(arguments.address(1),
-                    TimeSpec{now.value() / ns_per_second, now.value() % ns_per_second});
-}
-
-CallResult clock_getres(const CallArguments& arguments) {
-  const auto known = read_clock(arguments.integer(0));
-  if (!known) {
-    return known.error();
-  }
-  return arguments.value[1] == 0 ? CallResult(uint64_t(0))
-                                 : CallResult(write_user(arguments.address(1), TimeSpec{0, 1}));
-}
-
-CallResult gettimeofday(const CallArguments& arguments) {
-  const uint64_t now = wall_clock_ns();
-  if (arguments.value[0] == 0) {
-    return uint64_t(0);
-  }
-  return write_user(arguments.address(0),
-                    TimeSpec{now / ns_per_second, now % ns_per_second / 1000});
-}
-
-CallResult time(const CallArguments& arguments) {
-  const uint64_t now = wall_clock_ns() / ns_per_second;
-  if (arguments.value[0] != 0) {
-    if (auto written = write_user(arguments.address(0), now); !written) {
-      return written;
-    }
-  }
-  return now;
-}
-
-CallResult nanosleep(const CallArguments& arguments) {
-  const auto duration = read_duration(arguments.address(0));
-  if (!duration) {
-    return duration.error();
-  }
-  return sleep_for(duration.value());
-}
-
-CallResult clock_nanosleep(const CallArguments& arguments) {
-  constexpr uint64_t absolute = 1;
-  const auto now = read_clock(arguments.integer(0));
-  const auto duration = read_duration(arguments.address(2));
-  if (!now || !duration) {
-    return now ? duration.error() : now.error();
-  }
-  const uint64_t target = duration.value();
-  const uint64_t wait =
-      (arguments.value[1] & absolute) ? (target > now.value() ? target - now.value() : 0) : target;
-  return sleep_for(wait);
 }
 
 }  // namespace kernel::calls
