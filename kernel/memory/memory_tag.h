@@ -6,7 +6,7 @@
 
 namespace kernel {
 
-enum class MemoryTag : uint32_t { anonymous, heap, stack, text, rodata, data, file, shared };
+enum class MemoryTag : uint32_t { anonymous, heap, stack, text, rodata, data, file, shared, signals };
 
 [[nodiscard]] constexpr const char* memory_tag_name(uint32_t tag) {
   switch (MemoryTag(tag)) {
@@ -17,6 +17,7 @@ enum class MemoryTag : uint32_t { anonymous, heap, stack, text, rodata, data, fi
     case MemoryTag::data: return "data";
     case MemoryTag::file: return "file";
     case MemoryTag::shared: return "shared";
+    case MemoryTag::signals: return "signals";
     case MemoryTag::anonymous: break;
   }
   return "anonymous";

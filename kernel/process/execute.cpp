@@ -36,6 +36,7 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
     BASE_TRY(arguments.add(""));  // a program may rely on its name
   }
   BASE_TRY(process.unshare_files());
+  BASE_TRY_ASSIGN(Ref<SignalActions> actions, make_ref<SignalActions>());
   auto image = load_image(process, path, base::move(arguments), environment);
   if (!image) {
     return image.error();
@@ -52,6 +53,10 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
   {
     const base::Guard guard(process_lock);
     process.has_executed = true;
+    process.exit_signal = default_exit_signal;
+    // Those of before, perhaps shared with another process, are given up without the lock.
+    actions->copy_ignored(*process.signals.actions);
+    actions = base::exchange(process.signals.actions, base::move(actions));
   }
   thread.forget_program();
   frame = image.value().start;

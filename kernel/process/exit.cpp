@@ -6,6 +6,8 @@
 #include "kernel/process/futex.h"
 #include "kernel/process/robust_list.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_mask.h"
+#include "kernel/process/signal_stop.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel {
@@ -24,16 +26,23 @@ void orphan_children(Process& process) BASE_REQUIRES(process_lock) {
     child->parent = &init;
     child->exit_signal = default_exit_signal;
     init.children.push_back(*child);
+    release_orphaned_group(*child, process, nullptr);
   }
   init.child_events.wake_all();
 }
 
-void tell_parent(Process& process) BASE_REQUIRES(process_lock) {
-  process.parent->child_events.wake_all();
+// Of the last thread. Returns the process if nobody will ask for it.
+[[nodiscard]] Ref<Process> become_zombie(Process& process) BASE_REQUIRES(process_lock) {
+  orphan_children(process);
+  release_orphaned_group(process, *process.parent, &process);
+  process.signals.pending.drop(SignalSet(~0ULL));
+  process.state = ProcessState::zombie;
+  return tell_parent_of_end(process);
 }
 
 // With the last thread goes all that the process had.
 void end_process(Process& process) {
+  process.timers.stop();
   console_device().session_ended(process.id());
   process.exchange_files({}).reset();
   process.exchange_paths({}).reset();
@@ -68,17 +77,20 @@ void end_process(Process& process) {
   if (last) {
     end_process(process);
   }
+  Ref<Process> unwanted;
   {
     const base::Guard guard(process_lock);
+    thread.signals.pending.drop(SignalSet(~0ULL));
     (void)remove_thread(thread);
     if (last) {
-      orphan_children(process);
-      process.state = ProcessState::zombie;
-      tell_parent(process);
+      unwanted = become_zombie(process);
     } else {
       process.thread_events.wake_all();
+      check_stop_complete(process);
+      update_attention(process);
     }
   }
+  unwanted.reset();
   end_current_thread();
 }
 

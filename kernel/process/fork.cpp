@@ -14,6 +14,7 @@ bool is_valid(uint64_t flags) {
   return (flags & ~clone_flag::known) == 0 && (flags & clone_flag::exit_signal) <= 64 &&
          !(has(clone_flag::thread) && !has(clone_flag::signal_actions)) &&
          !(has(clone_flag::signal_actions) && !has(clone_flag::vm)) &&
+         !(has(clone_flag::signal_actions) && has(clone_flag::clear_handlers)) &&
          // The threads of a process share files and paths here.
          !(has(clone_flag::thread) && !(has(clone_flag::fs) && has(clone_flag::files)));
 }
@@ -42,9 +43,23 @@ Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
   } else {
     BASE_TRY_ASSIGN(space, parent.space().clone());
   }
+  Ref<SignalActions> actions;
+  if ((request.flags & clone_flag::signal_actions) == 0) {
+    BASE_TRY_ASSIGN(actions, make_ref<SignalActions>());
+  }
   (void)child->exchange_space(base::move(space));
   child->inherit(parent);
   const base::Guard guard(process_lock);
+  if (actions) {
+    if (request.flags & clone_flag::clear_handlers) {
+      actions->copy_ignored(*parent.signals.actions);
+    } else {
+      actions->copy(*parent.signals.actions);
+    }
+    child->signals.actions = base::move(actions);
+  } else {
+    child->signals.actions = parent.signals.actions;
+  }
   child->exit_signal = uint32_t(request.flags & clone_flag::exit_signal);
   child->vfork_pending = (request.flags & clone_flag::vfork) != 0;
   return child;
@@ -73,6 +88,9 @@ Outcome<Ref<Thread>> make_thread(Process& process, const cpu::TrapFrame& frame,
     thread->clear_child_tid = request.child_tid;
   }
   thread->inherit(current_thread());
+  if ((request.flags & (clone_flag::vm | clone_flag::vfork)) == clone_flag::vm) {
+    thread->signals.stack.forget();  // two threads on one would destroy each other's frames
+  }
   return thread;
 }
 

@@ -24,9 +24,10 @@ inline constexpr uint64_t child_clear_tid = 0x200000;
 inline constexpr uint64_t detached = 0x400000;
 inline constexpr uint64_t child_set_tid = 0x1000000;
 inline constexpr uint64_t io = 0x8000'0000;
+inline constexpr uint64_t clear_handlers = 0x1'0000'0000;  // clone3 only
 inline constexpr uint64_t known = exit_signal | vm | fs | files | signal_actions | vfork | parent |
                                   thread | semaphores | set_tls | parent_set_tid | child_clear_tid |
-                                  detached | child_set_tid | io;
+                                  detached | child_set_tid | io | clear_handlers;
 }  // namespace clone_flag
 
 struct CloneRequest {

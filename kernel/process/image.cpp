@@ -11,6 +11,7 @@
 #include "kernel/process/elf_loader.h"
 #include "kernel/process/initial_stack.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_trampoline.h"
 #include "kernel/scheme/path_walk.h"
 
 namespace kernel {
@@ -96,6 +97,7 @@ Outcome<Image> load_elf_image(Text path, std::span<const uint8_t> file, const St
   }
   BASE_TRY_ASSIGN(const InitialStack stack,
                   build_initial_stack(*image.space, arguments, environment, path, program));
+  BASE_TRY_ASSIGN(image.signal_trampoline, map_signal_trampoline(*image.space));
   if (options().paging == PagingMode::eager) {
     BASE_TRY(image.space->populate());
   }
@@ -147,6 +149,7 @@ Ref<UserSpace> adopt_image(Process& process, Image& image) {
   process.set_name(image.name);
   process.set_words(image.words);
   image.executable = process.exchange_executable(base::move(image.executable));
+  process.set_signal_trampoline(image.signal_trampoline);
   return process.exchange_space(base::move(image.space));
 }
 
@@ -184,6 +187,7 @@ Outcome<uint32_t> spawn(Process& parent, Text path, StringList arguments,
   }
   BASE_TRY_ASSIGN(Ref<Process> process, make_ref<Process>(Text(image.value().name)));
   BASE_TRY(give_files(*process));
+  BASE_TRY_ASSIGN(process->signals.actions, make_ref<SignalActions>());
   (void)adopt_image(*process, image.value());
   auto thread = Thread::create_user(*process, image.value().start);
   if (!thread) {

@@ -13,6 +13,7 @@ struct Image {
   cpu::TrapFrame start{};
   Process::Words words;
   Ref<PathText> executable;
+  uint64_t signal_trampoline = 0;
   char name[Process::max_name]{};
 };
 

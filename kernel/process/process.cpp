@@ -35,8 +35,8 @@ void Process::inherit(const Process& maker) {
     traits = maker.traits;
     traits.parent_death_signal = 0;
   }
-  signal_mask_ = maker.signal_mask_;
   words_ = maker.words_;
+  signal_trampoline_ = maker.signal_trampoline_;
   executable_ = maker.executable_;
 }
 

@@ -19,6 +19,7 @@
 #include "kernel/memory/user_space.h"
 #include "kernel/process/credentials.h"
 #include "kernel/process/limits.h"
+#include "kernel/process/interval_timer.h"
 #include "kernel/process/process_table.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/usage.h"
@@ -70,7 +71,7 @@ class Process : public RefCounted<Process> {
   static constexpr size_t max_name = 16;  // with its NUL, as Linux's comm
 
   // A child of `parent` without threads, not yet in the table.
-  explicit Process(Text name) { set_name(name); }
+  explicit Process(Text name) : timers(*this) { set_name(name); }
   ~Process();
 
   // ---- Identity: process_lock, or the process's own
@@ -100,9 +101,9 @@ class Process : public RefCounted<Process> {
   // A copy of `maker` in all that is not memory, files, identity or state.
   void inherit(const Process& maker);
 
-  // Blocked signals: kept for the program, which asks for them back.
-  [[nodiscard]] uint64_t signal_mask() const { return signal_mask_; }
-  void set_signal_mask(uint64_t mask) { signal_mask_ = mask; }
+  // What handlers return to that name nothing; 0: there is nothing.
+  [[nodiscard]] uint64_t signal_trampoline() const { return signal_trampoline_; }
+  void set_signal_trampoline(uint64_t address) { signal_trampoline_ = address; }
 
   // Where the program's words are in its memory (/proc/PID/cmdline, environ).
   struct Words {
@@ -152,6 +153,8 @@ class Process : public RefCounted<Process> {
   uint32_t stop_signal BASE_GUARDED_BY(process_lock) = 0;
   bool stop_unreported BASE_GUARDED_BY(process_lock) = false;
   bool continue_unreported BASE_GUARDED_BY(process_lock) = false;
+  ProcessSignals signals;  // guards: there
+  IntervalTimers timers;
   CpuTimes ended_threads BASE_GUARDED_BY(process_lock);
   CpuTimes waited_children BASE_GUARDED_BY(process_lock);
   // The same beside time: of threads and spaces that it has left behind, of its children.
@@ -179,9 +182,9 @@ class Process : public RefCounted<Process> {
   Ref<UserSpace> space_;
   Ref<FileTable> files_;
   Ref<PathContext> paths_;
-  uint64_t signal_mask_ = 0;
   Words words_;
   Ref<PathText> executable_;
+  uint64_t signal_trampoline_ = 0;
   uint64_t start_ns_ = 0;
   uint64_t unknown_calls_[16]{};
 };

@@ -32,6 +32,20 @@ class ProcessTable {
     }
   }
 
+  Process* next(const Process* after) BASE_REQUIRES(process_lock) {
+    if (after != nullptr) {
+      if (Process* at = bucket(after->id_).next(*after)) {
+        return at;
+      }
+    }
+    for (uint32_t i = after == nullptr ? 0 : after->id_ % bucket_count + 1; i < bucket_count; ++i) {
+      if (Process* at = buckets_[i].front()) {
+        return at;
+      }
+    }
+    return nullptr;
+  }
+
   void insert(Process& process, uint32_t id) BASE_REQUIRES(process_lock) {
     process.id_ = id;
     bucket(id).push_back(process);
@@ -168,6 +182,10 @@ Process* next_process_locked(uint32_t after) {
     return true;
   });
   return next;
+}
+
+Process* next_in_table(const Process* after) {
+  return table.next(after);
 }
 
 uint32_t process_count() {

@@ -47,6 +47,8 @@ inline constexpr uint32_t max_threads = 4000;
 
 // The process with the lowest number above `after`; for lists. nullptr: no more.
 [[nodiscard]] Process* next_process_locked(uint32_t after) BASE_REQUIRES(process_lock);
+// The next in no particular order, which takes no search; nullptr as `after`: the first.
+[[nodiscard]] Process* next_in_table(const Process* after) BASE_REQUIRES(process_lock);
 [[nodiscard]] uint32_t process_count() BASE_REQUIRES(process_lock);
 [[nodiscard]] uint64_t processes_started() BASE_REQUIRES(process_lock);  // since the boot
 [[nodiscard]] uint32_t thread_count() BASE_REQUIRES(process_lock);

@@ -244,6 +244,7 @@ void scheduler_tick(bool in_user_mode) {
   CpuLocal& local = cpu_local();
   if (local.thread != nullptr) {
     scheduler.sample(*local.thread, in_user_mode);
+    local.thread->process().timers.account();
     local.switch_wanted = true;
   }
 }

@@ -22,6 +22,9 @@ base::Status send_signal_locked(Thread& thread, const SignalInfo& info) BASE_REQ
 bool send_signal_to_group_locked(uint32_t group, const SignalInfo& info)
     BASE_REQUIRES(process_lock);
 
+// Takes back every `signal` that is pending in `process`.
+void forget_signal(Process& process, Signal signal) BASE_REQUIRES(process_lock);
+
 // From the kernel, as terminals and devices do.
 void send_signal_to_group(uint32_t group, Signal signal);
 void send_signal_to_process(Process& process, Signal signal);

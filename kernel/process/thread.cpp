@@ -71,10 +71,12 @@ base::Result<Ref<Thread>> Thread::create_kernel(Process& process, cpu::ThreadEnt
   return base::move(made);
 }
 
-Thread::Thread(Process& process) : process_(Ref<Process>::share(process)) {}
+Thread::Thread(Process& process)
+    : signals(process.signals.queued), process_(Ref<Process>::share(process)) {}
 
 Thread::Thread(Process& process, KernelStack stack, uint8_t* user_state)
-    : process_(Ref<Process>::share(process)),
+    : signals(process.signals.queued),
+      process_(Ref<Process>::share(process)),
       stack_(base::move(stack)),
       user_storage_(user_state),
       user_state_(user_state == nullptr
@@ -96,11 +98,16 @@ void Thread::load_user_registers() const {
   cpu::set_user_tls(tls_);
 }
 
-void Thread::inherit(const Thread&) {}
+void Thread::inherit(const Thread& maker) {
+  signals.blocked = maker.signals.blocked;
+  signals.stack = maker.signals.stack;
+  call_attention(Attention::signal);  // its process may have been stopped meanwhile
+}
 
 void Thread::forget_program() {
   clear_child_tid = 0;
   robust_list = 0;
+  signals.stack.base = signals.stack.size = 0;
   const cpu::InterruptGuard guard;
   cpu::reset_user_state();
 }

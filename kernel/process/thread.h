@@ -14,10 +14,13 @@
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/ref.h"
 #include "kernel/process/usage.h"
+#include "kernel/process/signal_state.h"
 
 namespace kernel {
 
+class CallResult;
 class Process;
+struct CallArguments;
 
 enum class ThreadState : uint8_t { fresh, ready, running, waiting, ended };
 
@@ -39,6 +42,13 @@ struct CpuTimes {
 struct CurrentCall {
   uint64_t number = 0;
   uint64_t first_argument = 0;
+};
+
+// What restart_syscall() goes on with, after a call has returned Errno::restart_rest: for calls
+// that have waited for a part of their time and must not wait for all of it again.
+struct RestartCall {
+  CallResult (*go_on)(const CallArguments& arguments) = nullptr;
+  uint64_t values[4]{};  // what it needs to know
 };
 
 class Thread : public RefCounted<Thread> {
@@ -85,6 +95,7 @@ class Thread : public RefCounted<Thread> {
 
   CurrentCall call;
   uint64_t fail_nth = 0;  // memory/fail_nth.h
+  RestartCall restart;
   // CLONE_CHILD_CLEARTID: zeroed, and a futex there woken, when the thread ends; 0: none.
   uint64_t clear_child_tid = 0;
   // CLONE_CHILD_SETTID: where the thread writes its id when it starts; 0: nowhere.
@@ -93,6 +104,7 @@ class Thread : public RefCounted<Thread> {
 
   // ---- process_lock
   base::ListNode process_node;
+  ThreadSignals signals;
 
   // ---- The scheduler's
   [[nodiscard]] CpuTimes times() const {

@@ -24,6 +24,7 @@ struct Names {
       case MemoryTag::data: return executable;
       case MemoryTag::file: return "[file]";
       case MemoryTag::shared: return "/dev/zero (deleted)";
+      case MemoryTag::signals: return "[vdso]";
       case MemoryTag::anonymous: break;
     }
     return {};

@@ -9,6 +9,7 @@
 // clang-format off
 #define KERNEL_CALLS(X) \
   X(access) \
+  X(alarm) \
   X(arch_prctl) \
   X(brk) \
   X(capget) \
@@ -57,6 +58,7 @@
   X(geteuid) \
   X(getgid) \
   X(getgroups) \
+  X(getitimer) \
   X(getpgid) \
   X(getpgrp) \
   X(getpid) \
@@ -100,6 +102,7 @@
   X(newfstatat) \
   X(open) \
   X(openat) \
+  X(pause) \
   X(personality) \
   X(pipe) \
   X(pipe2) \
@@ -121,9 +124,16 @@
   X(rename) \
   X(renameat) \
   X(renameat2) \
+  X(restart_syscall) \
   X(rmdir) \
   X(rt_sigaction) \
+  X(rt_sigpending) \
   X(rt_sigprocmask) \
+  X(rt_sigqueueinfo) \
+  X(rt_sigreturn) \
+  X(rt_sigsuspend) \
+  X(rt_sigtimedwait) \
+  X(rt_tgsigqueueinfo) \
   X(sched_get_priority_max) \
   X(sched_get_priority_min) \
   X(sched_getaffinity) \
@@ -144,6 +154,7 @@
   X(setgid) \
   X(setgroups) \
   X(sethostname) \
+  X(setitimer) \
   X(setpgid) \
   X(setpriority) \
   X(setregid) \
@@ -154,6 +165,7 @@
   X(setsid) \
   X(settimeofday) \
   X(setuid) \
+  X(sigaltstack) \
   X(stat) \
   X(statfs) \
   X(statx) \
@@ -166,6 +178,7 @@
   X(tgkill) \
   X(time) \
   X(times) \
+  X(tkill) \
   X(truncate) \
   X(umask) \
   X(uname) \

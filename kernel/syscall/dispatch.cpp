@@ -80,7 +80,11 @@ void trap_syscall(cpu::TrapFrame& frame) {
   }
   thread.call = {number, arguments.value[0]};
   const CallFunction function = table.find(number);
-  frame.set_syscall_result(function(arguments).raw());
+  const uint64_t result = function(arguments).raw();
+  frame.set_syscall_result(result);
+  if (is_restart(result)) {
+    thread.call_attention(Attention::signal);  // whatever interrupted it
+  }
   (void)cpu::mask_interrupts();
   return_to_user(frame);
 }

@@ -51,7 +51,18 @@ enum class Errno : int16_t {
   // Never seen by a program: a signal came before anything was done. The way back to user mode
   // makes it EINTR, or repeats the call after the handler (Linux's ERESTARTSYS).
   restart = 512,
+  // The same, but repeated whatever the handler's action says (ERESTARTNOINTR).
+  restart_always = 513,
+  // Repeated only if no handler runs after all (ERESTARTNOHAND).
+  restart_without_handler = 514,
+  // If no handler runs, restart_syscall() goes on with Thread::restart (ERESTART_RESTARTBLOCK).
+  restart_rest = 516,
 };
+
+// Whether what a call returned is one of those.
+[[nodiscard]] constexpr bool is_restart(uint64_t result) {
+  return result >= -uint64_t(Errno::restart_rest) && result <= -uint64_t(Errno::restart);
+}
 
 [[nodiscard]] constexpr Errno errno_of(base::Error error) {
   switch (error) {

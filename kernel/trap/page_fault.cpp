@@ -99,6 +99,7 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
   }
   if (frame.from_user()) {
     refuse_user_fault(frame, fault, refusal);
+    return;
   }
   const uint64_t fixup = copy_fixup != 0 ? copy_fixup : probe_fixup(frame, fault);
   if (fixup == 0) {

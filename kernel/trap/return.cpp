@@ -3,21 +3,27 @@
 #include "cpu/cpu.h"
 #include "kernel/process/exit.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/signal_deliver.h"
 #include "kernel/process/thread.h"
 
 namespace kernel {
 
-void return_to_user(cpu::TrapFrame&) {
+void return_to_user(cpu::TrapFrame& frame) {
   for (;;) {
     Thread& thread = current_thread();
     if (thread.has_attention(Attention::kill)) {
       cpu::unmask_interrupts();
       exit_killed_thread();
     }
-    if (!should_switch()) {
+    if (thread.has_attention(Attention::signal)) {
+      cpu::unmask_interrupts();
+      deliver_signals(frame);
+      (void)cpu::mask_interrupts();
+    } else if (should_switch()) {
+      yield();
+    } else {
       return;
     }
-    yield();
   }
 }
 

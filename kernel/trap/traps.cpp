@@ -31,7 +31,9 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
     return;
   }
   if (frame.from_user()) {
-    kill_for_exception(frame, info);
+    refuse_exception(frame, info);
+    return_to_user(frame);
+    return;
   }
   panic_at(frame, "%s in the kernel (code 0x%lx)", info.name, info.code);
 }

@@ -32,6 +32,8 @@ void reset_user_state() {
   SYSREG_WRITE("tpidrro_el0", 0);
 }
 
+void reset_vector_state() {}
+
 uint64_t user_state_size() {
   return sizeof(UserState);
 }

@@ -64,6 +64,8 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {99, kernel::Call::set_robust_list},
     {100, kernel::Call::get_robust_list},
     {101, kernel::Call::nanosleep},
+    {102, kernel::Call::getitimer},
+    {103, kernel::Call::setitimer},
     {112, kernel::Call::clock_settime},
     {113, kernel::Call::clock_gettime},
     {114, kernel::Call::clock_getres},
@@ -79,10 +81,18 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {125, kernel::Call::sched_get_priority_max},
     {126, kernel::Call::sched_get_priority_min},
     {127, kernel::Call::sched_rr_get_interval},
+    {128, kernel::Call::restart_syscall},
     {129, kernel::Call::kill},
+    {130, kernel::Call::tkill},
     {131, kernel::Call::tgkill},
+    {132, kernel::Call::sigaltstack},
+    {133, kernel::Call::rt_sigsuspend},
     {134, kernel::Call::rt_sigaction},
     {135, kernel::Call::rt_sigprocmask},
+    {136, kernel::Call::rt_sigpending},
+    {137, kernel::Call::rt_sigtimedwait},
+    {138, kernel::Call::rt_sigqueueinfo},
+    {139, kernel::Call::rt_sigreturn},
     {140, kernel::Call::setpriority},
     {141, kernel::Call::getpriority},
     {143, kernel::Call::setregid},
@@ -135,6 +145,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {231, kernel::Call::munlockall},
     {232, kernel::Call::mincore},
     {233, kernel::Call::madvise},
+    {240, kernel::Call::rt_tgsigqueueinfo},
     {260, kernel::Call::wait4},
     {261, kernel::Call::prlimit64},
     {267, kernel::Call::syncfs},
@@ -151,8 +162,10 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {436, kernel::Call::close_range},
     {439, kernel::Call::faccessat},
     {452, kernel::Call::fchmodat2},
-    {0x1000, kernel::Call::dup_named},
 };
+
+// What a call that goes on after a signal is repeated as.
+inline constexpr uint64_t restart_syscall_number = 128;
 
 // Which arguments of clone these are (the others are the same everywhere).
 inline constexpr unsigned clone_child_tid_argument = 4;

@@ -42,6 +42,21 @@ struct TrapFrame {
   [[nodiscard]] uint64_t syscall_number() const { return x[8]; }
   [[nodiscard]] uint64_t syscall_argument(size_t index) const { return x[index]; }
   void set_syscall_result(uint64_t value) { x[0] = value; }
+  [[nodiscard]] uint64_t syscall_result() const { return x[0]; }
+  // Whether the frame is a system call's, whose result may still change; it is none from here on.
+  [[nodiscard]] bool is_syscall() const {
+    constexpr uint64_t synchronous_from_user = 8;
+    constexpr uint64_t class_svc = 0x15;
+    return vector == synchronous_from_user && (esr >> 26 & 0x3f) == class_svc;
+  }
+  void forget_syscall() { esr = 0; }
+  // The program makes call `number` again, with the arguments it had: the first is handed back.
+  void repeat_syscall(uint64_t number, uint64_t first_argument) {
+    constexpr uint64_t instruction_size = 4;
+    x[8] = number;
+    x[0] = first_argument;
+    elr -= instruction_size;
+  }
 
   // A frame that starts a program: every register 0 but these two, interrupts on, user mode.
   [[nodiscard]] static TrapFrame for_user(uint64_t pc, uint64_t sp);

@@ -13,6 +13,7 @@ namespace {
 constexpr uint64_t fxsave_size = 512;
 uint64_t state_size = fxsave_size;
 uint64_t state_mask = 0;  // 0: FXSAVE, else XSAVE components
+uint32_t control_mask = 0;
 
 struct alignas(64) InitialState {
   uint8_t bytes[fxsave_size + 64];
@@ -55,6 +56,20 @@ uint64_t user_tls() {
 void configure_user_state(uint64_t xsave_mask, uint64_t size) {
   state_mask = xsave_mask;
   state_size = size;
+  alignas(16) uint8_t area[fxsave_size] = {};
+  asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+  constexpr unsigned mask_offset = 28;
+  constexpr uint32_t mask_of_old_processors = 0xffbf;
+  control_mask = uint32_t(area[mask_offset]) | uint32_t(area[mask_offset + 1]) << 8 |
+                 uint32_t(area[mask_offset + 2]) << 16 | uint32_t(area[mask_offset + 3]) << 24;
+  control_mask = control_mask == 0 ? mask_of_old_processors : control_mask;
+}
+
+uint64_t user_state_mask() {
+  return state_mask;
+}
+uint32_t mxcsr_mask() {
+  return control_mask;
 }
 
 uint64_t user_state_size() {
@@ -77,8 +92,12 @@ void load_user_state(const void* area) {
   }
 }
 
-void reset_user_state() {
+void reset_vector_state() {
   load_user_state(&initial_state);
+}
+
+void reset_user_state() {
+  reset_vector_state();
   set_user_tls(0);
   write_msr(Msr::kernel_gs_base, 0);  // the user's GS base
 }

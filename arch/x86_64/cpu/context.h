@@ -35,6 +35,9 @@ void set_user_tls(uint64_t base);
 // program expects.
 void reset_user_state();
 
+// Floating point and vectors alone, as a signal handler expects them (aarch64: as they are).
+void reset_vector_state();
+
 // Room that save_user_state() needs; 64-byte aligned. Constant after enable_features().
 [[nodiscard]] uint64_t user_state_size();
 void save_user_state(void* area);

@@ -1,19 +1,19 @@
 // descriptor_tables.h: GDT, TSS and emergency stacks of one CPU (x86_64 only).
 //
 // Selectors are laid out as SYSCALL/SYSRET demand: kernel code, kernel data, (32-bit user code),
-// user data, user code, TSS (two slots).
+// user data, user code, TSS (two slots), and so that programs see Linux's in CS and SS.
 #pragma once
 
 #include <cstdint>
 
 namespace cpu {
 
-inline constexpr uint16_t kernel_code_selector = 0x08;
-inline constexpr uint16_t kernel_data_selector = 0x10;
-inline constexpr uint16_t user_base_selector = 0x18 | 3;
-inline constexpr uint16_t user_data_selector = 0x20 | 3;
-inline constexpr uint16_t user_code_selector = 0x28 | 3;
-inline constexpr uint16_t tss_selector = 0x30;
+inline constexpr uint16_t kernel_code_selector = 0x10;
+inline constexpr uint16_t kernel_data_selector = 0x18;
+inline constexpr uint16_t user_base_selector = 0x20 | 3;
+inline constexpr uint16_t user_data_selector = 0x28 | 3;
+inline constexpr uint16_t user_code_selector = 0x30 | 3;
+inline constexpr uint16_t tss_selector = 0x40;
 
 // Task state segment, 64-bit layout.
 struct [[gnu::packed]] TaskState {
@@ -31,7 +31,7 @@ enum class EmergencyStack : uint8_t { none = 0, double_fault = 1, nmi = 2, machi
 inline constexpr uint64_t emergency_stack_size = 8192;
 
 struct DescriptorTables {
-  alignas(16) uint64_t gdt[8];
+  alignas(16) uint64_t gdt[10];
   alignas(16) TaskState task_state;
   alignas(16) uint8_t stacks[3][emergency_stack_size];
 };

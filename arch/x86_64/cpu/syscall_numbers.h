@@ -22,6 +22,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {12, kernel::Call::brk},
     {13, kernel::Call::rt_sigaction},
     {14, kernel::Call::rt_sigprocmask},
+    {15, kernel::Call::rt_sigreturn},
     {16, kernel::Call::ioctl},
     {17, kernel::Call::pread64},
     {18, kernel::Call::pwrite64},
@@ -37,7 +38,11 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {28, kernel::Call::madvise},
     {32, kernel::Call::dup},
     {33, kernel::Call::dup2},
+    {34, kernel::Call::pause},
     {35, kernel::Call::nanosleep},
+    {36, kernel::Call::getitimer},
+    {37, kernel::Call::alarm},
+    {38, kernel::Call::setitimer},
     {39, kernel::Call::getpid},
     {40, kernel::Call::sendfile},
     {56, kernel::Call::clone},
@@ -100,6 +105,11 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {124, kernel::Call::getsid},
     {125, kernel::Call::capget},
     {126, kernel::Call::capset},
+    {127, kernel::Call::rt_sigpending},
+    {128, kernel::Call::rt_sigtimedwait},
+    {129, kernel::Call::rt_sigqueueinfo},
+    {130, kernel::Call::rt_sigsuspend},
+    {131, kernel::Call::sigaltstack},
     {132, kernel::Call::utime},
     {133, kernel::Call::mknod},
     {135, kernel::Call::personality},
@@ -126,12 +136,14 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {170, kernel::Call::sethostname},
     {171, kernel::Call::setdomainname},
     {186, kernel::Call::gettid},
+    {200, kernel::Call::tkill},
     {201, kernel::Call::time},
     {202, kernel::Call::futex},
     {203, kernel::Call::sched_setaffinity},
     {204, kernel::Call::sched_getaffinity},
     {217, kernel::Call::getdents64},
     {218, kernel::Call::set_tid_address},
+    {219, kernel::Call::restart_syscall},
     {227, kernel::Call::clock_settime},
     {228, kernel::Call::clock_gettime},
     {229, kernel::Call::clock_getres},
@@ -162,6 +174,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {293, kernel::Call::pipe2},
     {295, kernel::Call::preadv},
     {296, kernel::Call::pwritev},
+    {297, kernel::Call::rt_tgsigqueueinfo},
     {302, kernel::Call::prlimit64},
     {306, kernel::Call::syncfs},
     {309, kernel::Call::getcpu},
@@ -178,8 +191,10 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {436, kernel::Call::close_range},
     {439, kernel::Call::faccessat},
     {452, kernel::Call::fchmodat2},
-    {0x1000, kernel::Call::dup_named},
 };
+
+// What a call that goes on after a signal is repeated as.
+inline constexpr uint64_t restart_syscall_number = 219;
 
 // Which arguments of clone these are (the others are the same everywhere).
 inline constexpr unsigned clone_child_tid_argument = 3;

@@ -18,6 +18,7 @@ struct TrapFrame {
   uint64_t rip, cs, rflags, rsp, ss;  // as IRETQ wants them
 
   static constexpr uint64_t syscall_vector = 0x100;
+  static constexpr uint64_t no_vector = 0x101;
 
   [[nodiscard]] uint64_t pc() const { return rip; }
   void set_pc(uint64_t value) { rip = value; }
@@ -36,6 +37,16 @@ struct TrapFrame {
     return values[index];
   }
   void set_syscall_result(uint64_t value) { rax = value; }
+  [[nodiscard]] uint64_t syscall_result() const { return rax; }
+  // Whether the frame is a system call's, whose result may still change; it is none from here on.
+  [[nodiscard]] bool is_syscall() const { return vector == syscall_vector; }
+  void forget_syscall() { vector = no_vector; }
+  // The program makes call `number` again, with the arguments it had: the first is handed back.
+  void repeat_syscall(uint64_t number, uint64_t) {
+    constexpr uint64_t instruction_size = 2;
+    rax = number;
+    rip -= instruction_size;
+  }
 
   // A frame that starts a program: every register 0 but these two, interrupts on, user mode.
   [[nodiscard]] static TrapFrame for_user(uint64_t pc, uint64_t sp);
