@@ -4,6 +4,7 @@
 #include "base/utility.h"
 #include "cpu/cpu.h"
 #include "kernel/host/boot_info.h"
+#include "kernel/host/spin_lock.h"
 #include "kernel/memory/frames.h"
 #include "kernel/seam/memory.h"
 
@@ -22,15 +23,17 @@ constexpr uint64_t slot_size = 2 * kernel_stack_size;
 constexpr uint64_t slot_count = 4096;
 static_assert(stack_start + slot_count * slot_size <= cpu::kernel_map_end);
 
-uint64_t next_device = device_start;
-uint64_t slots_used[slot_count / 64];
+// Guards the tables below `tree` and what of the window is taken. Before the frame allocator's.
+SpinLock map_lock;
+uint64_t next_device BASE_GUARDED_BY(map_lock) = device_start;
+uint64_t slots_used[slot_count / 64] BASE_GUARDED_BY(map_lock);
 
 constexpr cpu::PageRights data_rights{true, false, false, false};
 constexpr cpu::PageRights device_rights{true, false, false, true};
 constexpr cpu::PageRights pixel_rights{true, false, false, false, true};
 
 std::optional<uint64_t> take_slot() {
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(map_lock);
   for (uint64_t word = 0; word < slot_count / 64; ++word) {
     if (~slots_used[word] != 0) {
       const unsigned bit = base::count_trailing_zeros(~slots_used[word]);
@@ -42,7 +45,7 @@ std::optional<uint64_t> take_slot() {
 }
 
 void return_slot(uint64_t slot) {
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(map_lock);
   slots_used[slot / 64] &= ~(1ULL << (slot % 64));
 }
 
@@ -53,6 +56,7 @@ uint64_t stack_of(uint64_t slot) {
 
 void* map_for_good(uint64_t physical, uint64_t size, cpu::PageRights rights) {
   const uint64_t offset = physical % base::page_size;
+  const base::Guard guard(map_lock);
   const uint64_t room = stack_start - next_device;
   if (size == 0 || size > room || offset + size > room) {
     return nullptr;
@@ -71,6 +75,7 @@ void* map_for_good(uint64_t physical, uint64_t size, cpu::PageRights rights) {
 
 void unmap_stack(uint64_t base) {
   for (uint64_t at = base; at < base + kernel_stack_size; at += base::page_size) {
+    const base::Guard guard(map_lock);
     uint64_t* leaf = tree.find_leaf(at);
     if (leaf == nullptr || !cpu::is_present(*leaf)) {
       continue;
@@ -82,6 +87,11 @@ void unmap_stack(uint64_t base) {
     free_frames(frame, 0);
   }
   return_slot((base - stack_start) / slot_size);
+}
+
+base::Status map_stack_page(uint64_t at, base::Pfn frame) {
+  const base::Guard guard(map_lock);
+  return tree.map(at, frame, data_rights);
 }
 
 }  // namespace
@@ -118,7 +128,7 @@ base::Result<KernelStack> KernelStack::create() {
   KernelStack stack(stack_of(*slot));  // from here on the destructor cleans up
   for (uint64_t at = stack.base_; at < stack.top(); at += base::page_size) {
     BASE_TRY_ASSIGN(const base::Pfn frame, allocate_zeroed_frame());
-    if (auto mapped = tree.map(at, frame, data_rights); !mapped) {
+    if (auto mapped = map_stack_page(at, frame); !mapped) {
       free_frames(frame, 0);
       return mapped.error();
     }

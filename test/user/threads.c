@@ -120,6 +120,9 @@ static void locks(void) {
   long sum = 0;
   for (int i = 0; i < threads; ++i) require(pthread_create(&all[i], NULL, consumer, NULL) == 0);
   for (int i = 1; i <= 1000; ++i) put(i);
+  pthread_mutex_lock(&lock);
+  while (queued != 0) pthread_cond_wait(&condition, &lock);  // the last in is the first out
+  pthread_mutex_unlock(&lock);
   for (int i = 0; i < threads; ++i) put(-1);
   for (int i = 0; i < threads; ++i) {
     void* result;
