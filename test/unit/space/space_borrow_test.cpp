@@ -143,6 +143,24 @@ TEMPLATE_TEST_CASE("pages that an object lets go are gone from those who borrow 
   memory.release();
 }
 
+TEMPLATE_TEST_CASE("what a lender unmaps is gone for those who borrow it from its borrowers", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  Process<TestType> borrower(world);
+  Process<TestType> third(world);
+  REQUIRE(lender.map(0x1000, 4).ok());
+  REQUIRE(borrow(borrower, lender, 0x1000, 4, 0x5000).ok());
+  REQUIRE(borrow(third, borrower, 0x5000, 4, 0x6000).ok());
+  REQUIRE(third.write(0x6001, 7));
+  REQUIRE(third.write(0x6002, 8));
+  REQUIRE(lender.space.unmap(range(0x1001, 1)).ok());
+  CHECK_FALSE(third.read(0x6001).has_value());
+  CHECK(third.read(0x6002) == 8u);
+  REQUIRE(lender.map(0x1001, 1).ok());
+  CHECK(third.read(0x6001) == 0u);
+}
+
 TEMPLATE_TEST_CASE("borrows from oneself and in a circle are refused", "", x86_64::Format,
                    aarch64::Format) {
   World<TestType> world;

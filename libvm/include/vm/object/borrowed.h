@@ -2,8 +2,9 @@
 //
 // The page is the lender's own: both sides see each other's writes as far as the borrower's rights
 // go. The loan ends for pages that the lender unmaps (withdraw) and wholly when the lender dies
-// (sever); they are bus errors then. What the lender has from an object of its own leaves the
-// borrowers with that object: spaces look for it by lent_object_pages().
+// (sever); they are bus errors then. Pages that are not the lender's own, but of an object
+// that it maps or lent to it, leave the borrowers when they leave the lender: lends_on() says that
+// there may be such.
 //
 // Locks: none of its own. page() and resident() call the lender inside the caller's section.
 #pragma once
@@ -95,9 +96,9 @@ class Borrowed final : public MemoryObject, public Loan {
     withdraw(source());
   }
 
-  // Whether any page lent so far was one of an object that the lender maps.
-  [[nodiscard]] bool lent_object_pages() const {
-    return lent_object_pages_.template load<base::Order::acquire>() != 0;
+  // Whether any page lent so far was not the lender's own.
+  [[nodiscard]] bool lends_on() const {
+    return lends_on_.template load<base::Order::acquire>() != 0;
   }
 
   void check() override {
@@ -112,17 +113,14 @@ class Borrowed final : public MemoryObject, public Loan {
  private:
   [[nodiscard]] PageAnswer limited(const PageAnswer& answer) {
     if (!answer.is_page()) return answer;
-    const FrameRecord* record = system_.frames.records().find(answer.frame());
-    if (record != nullptr && record->state() == FrameState::object_page && !lent_object_pages()) {
-      lent_object_pages_.template store<base::Order::release>(1);
-    }
+    if (answer.is_passed_on() && !lends_on()) lends_on_.template store<base::Order::release>(1);
     return PageAnswer::of_page(answer.frame(), answer.most().intersect(most_), answer.run(),
                                answer.memory_type());
   }
 
   ObjectSystem<F>& system_;
   const base::Access most_;
-  base::Atomic<uint32_t> lent_object_pages_{0};
+  base::Atomic<uint32_t> lends_on_{0};
 };
 
 }  // namespace vm

@@ -82,6 +82,14 @@ class PageAnswer {
     return answer;
   }
 
+  // Of a lender: the page is of an object that it maps, or lent to it; not its own.
+  [[nodiscard]] PageAnswer passed_on() const {
+    PageAnswer answer = *this;
+    answer.passed_on_ = true;
+    return answer;
+  }
+  [[nodiscard]] bool is_passed_on() const { return passed_on_; }
+
   [[nodiscard]] Kind kind() const { return kind_; }
   [[nodiscard]] bool is_page() const { return kind_ == Kind::page; }
   [[nodiscard]] base::Pfn frame() const { return frame_; }
@@ -97,6 +105,7 @@ class PageAnswer {
   Kind kind_;
   base::Error error_ = base::Error::bus;
   base::MemoryType type_ = base::MemoryType::write_back;
+  bool passed_on_ = false;
   base::Access most_;
   base::Pfn frame_;
   base::PageCount run_{1};

@@ -369,15 +369,14 @@ void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
 }
 
 // Act for each part of the space that may have entries for `pages`: mappings of the object, and
-// whatever is borrowed from spaces that map objects, for where a loan leads is theirs to know.
+// whatever is borrowed from spaces that lend on, for where such a loan leads is theirs to know.
 template <Machine M>
 template <class Act>
 void AddressSpace<M>::for_each_mapping_of(MemoryObject& object, ObjectRange pages, Act&& act) {
   map_.for_each(user_pages(), [&](const Mapping& mapping) {
     if (mapping.object() != &object) {
-      if (object.kind() != ObjectKind::borrowed && mapping.object() != nullptr &&
-          mapping.object()->kind() == ObjectKind::borrowed &&
-          static_cast<Loaned*>(mapping.object())->lent_object_pages()) {
+      if (mapping.object() != nullptr && mapping.object()->kind() == ObjectKind::borrowed &&
+          static_cast<Loaned*>(mapping.object())->lends_on()) {
         act(mapping, mapping.range());
       }
       return;

@@ -120,7 +120,7 @@ PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
       }
       if (mapping.is_shared() ||
           (mapping.object() != nullptr && !mapping.max_access().can_write())) {
-        return mapping.object()->page(mapping.object_page_of(page), use);
+        return mapping.object()->page(mapping.object_page_of(page), use).passed_on();
       }
     }
     // Of memory that is private here, the page must be this space's own before it is lent.
@@ -179,7 +179,7 @@ PageAnswer AddressSpace<M>::lend_resident(base::Vpn page) {
   const MappingMap::Reading reading = map_.find(page);
   if (!reading.found()) return PageAnswer::absent();
   if (reading.mapping().is_shared()) {
-    return reading.mapping().object()->resident(reading.mapping().object_page_of(page));
+    return reading.mapping().object()->resident(reading.mapping().object_page_of(page)).passed_on();
   }
   const Found found = table_.lookup(page);
   if (found.entry.kind != EntryKind::leaf || found.level != 1) return PageAnswer::absent();
