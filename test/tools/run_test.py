@@ -44,6 +44,7 @@ class ArgumentsTest(unittest.TestCase):
                           ["--add", "/nonexistent:/x"], ["--add", "/:/x"],
                           ["--add", f"{here}:/x", "--add", f"{here}:/x"],
                           ["--append", ""], ["--eager=1"], ["--frobnicate"], ["x86"], [""],
+                          ["--screenshot", ""], ["--screenshot", "/"], ["--screenshot", "/nonexistent/a.png"],
                           ["x86_64", "aarch64"], ["--smp", "1", "--smp", "2"],
                           ["--icount", "--smp", "2"], ["--cmd", "x" * 3001]):
             with self.subTest(arguments):
