@@ -46,6 +46,7 @@ class Limits {
     bound(Limit::processes) = {max_processes, max_processes};
     bound(Limit::files) = {FileTable::default_files, FileTable::max_files};
     bound(Limit::pending_signals) = {max_processes, max_processes};
+    bound(Limit::locked_memory) = {UserSpace::lockable_size, UserSpace::lockable_size};
     bound(Limit::message_bytes) = {819200, 819200};
     bound(Limit::nice) = {0, 0};
     bound(Limit::realtime_priority) = {0, 0};
