@@ -18,6 +18,7 @@ static unsigned long bad[places];
 
 static int file, folder, pipe_in, pipe_out;
 static char buffer[4096];
+static const struct timespec at_once;
 
 enum direction { in, out };
 
@@ -32,7 +33,7 @@ static void try_call(const char* name, enum direction direction, int skip, long 
     if (i < skip) continue;                              // so would null
     const long at = (long)bad[i];
     const long result = error_or(syscall(number, a == P ? at : a, b == P ? at : b, c == P ? at : c,
-                                         d == P ? at : d, e == P ? at : e));
+                                         d == P ? at : d, e == P ? at : e, 0L));
     say(" %s", outcome(result));
   }
   say("\n");
@@ -82,8 +83,8 @@ static void files(void) {
   out_call(ioctl, pipe_out, FIONREAD, P);
   out_call(pipe2, P, 0);
   out_call(getcwd, P, 4096);
-  in_call(ppoll, P, 1, buffer, 0);
-  in_call(pselect6, 1, P, 0, 0, buffer);
+  in_call(ppoll, P, 1, &at_once, 0);
+  in_call(pselect6, 1, P, 0, 0, &at_once);
   in_call(pselect6, 1, 0, 0, 0, P);
 }
 
@@ -95,14 +96,14 @@ static void processes(void) {
   in_call_or_null(rt_sigprocmask, SIG_SETMASK, P, 0, 8);
   out_call_or_null(rt_sigprocmask, SIG_SETMASK, 0, P, 8);
   out_call(rt_sigpending, P, 8);
-  in_call(rt_sigtimedwait, P, 0, buffer, 8);
+  in_call(rt_sigtimedwait, P, 0, &at_once, 8);
   in_call(rt_sigsuspend, P, 8);
   in_call(rt_sigqueueinfo, getpid(), SIGUSR1, P);
   in_call_or_null(sigaltstack, P, 0);
   out_call_or_null(sigaltstack, 0, P);
   in_call_or_null(ppoll, &entry, 1, P, 0, 8);
   test_case("processes");
-  in_call(futex, P, FUTEX_WAIT, 0, buffer);
+  in_call(futex, P, FUTEX_WAIT, 0, &at_once);
   in_call(futex, P, FUTEX_WAKE, 1);
   in_call(futex, buffer, FUTEX_CMP_REQUEUE, 1, 1, P);
   out_call(get_robust_list, 0, P, buffer);
