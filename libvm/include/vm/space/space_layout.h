@@ -45,7 +45,8 @@ void AddressSpace<M>::destroy() {
   }
   map_.stop();
   map_.pool().seal(0);
-  map_.pool().recycle(0);
+  // All of them: those that were sealed before have a later stamp.
+  map_.pool().recycle(~uint64_t(0) - 1);
   while (const base::Optional<MappingNodePool::Page> page = map_.pool().take_free_page()) {
     machine().frames().free(base::Pfn(page->name));
   }
