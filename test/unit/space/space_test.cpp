@@ -55,6 +55,18 @@ TEMPLATE_TEST_CASE("unmapped memory is gone, and fresh when mapped again", "", x
   CHECK(process.space.statistics().mappings == 0);
 }
 
+TEMPLATE_TEST_CASE("a space that once had many mappings is destroyed whole", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  {
+    Process<TestType> process(world);
+    for (uint64_t i = 0; i < 400; ++i) REQUIRE(process.map(0x1000 + 2 * i, 1).ok());
+    REQUIRE(process.space.unmap(range(0x1000, 800)).ok());
+    REQUIRE(process.map(0x1000, 1).ok());
+    process.space.check();
+  }
+}
+
 TEMPLATE_TEST_CASE("protect refuses what it forbids and restores what it allows", "",
                    x86_64::Format, aarch64::Format) {
   World<TestType> world;
