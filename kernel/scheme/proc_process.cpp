@@ -22,6 +22,9 @@ char letter_of(Process& process, const Thread* thread) BASE_REQUIRES(process_loc
   if (process.state != ProcessState::running || process.threads.empty()) {
     return 'Z';
   }
+  if (process.signals.is_stopped) {
+    return 'T';
+  }
   if (thread != nullptr) {
     return letter_of(thread->state());
   }
@@ -31,6 +34,22 @@ char letter_of(Process& process, const Thread* thread) BASE_REQUIRES(process_loc
     letter = letter_of(each->state()) == 'R' ? 'R' : letter;
   }
   return letter;
+}
+
+void look_at_signals(Process& process, Thread* thread, Snapshot& to) BASE_REQUIRES(process_lock) {
+  to.shared_pending = process.signals.pending.set().bits();
+  if (process.signals.actions) {
+    for (unsigned number = 1; number <= last_signal; ++number) {
+      const SignalAction& action = process.signals.actions->of(Signal(number));
+      to.caught |= uint64_t(action.has_handler()) << (number - 1);
+      to.ignored |= uint64_t(action.handler == SignalAction::ignore) << (number - 1);
+    }
+  }
+  Thread* shown = thread != nullptr ? thread : process.threads.front();
+  if (shown != nullptr) {
+    to.pending = shown->signals.pending.set().bits();
+    to.blocked = shown->signals.blocked.bits();
+  }
 }
 
 const char* state_name(char letter) {
@@ -151,6 +170,7 @@ Outcome<Snapshot> look(const Subject& subject) {
   }
   to.exit_signal = process.exit_signal;
   to.exit_status = process.state == ProcessState::zombie ? process.status.raw() : 0;
+  look_at_signals(process, thread, to);
   to.words = process.words();
   to.space = process.space_ref();
   to.files = process.files_ref();

@@ -42,6 +42,8 @@ PARTS = {
     "faults": "cat /scheme/sys/process/$$",
     "audit": "cat /scheme/sys/audit; for i in 1 2 3 4 5; do cat /proc/self/stat >/dev/null; done; "
              "cat /scheme/sys/audit",
+    "stopped": "sleep 30 & kill -STOP $!; sleep 0.2; cut -d' ' -f3 /proc/$!/stat; kill -KILL $!; "
+               "trap '' USR1; trap : USR2; grep -E '^Sig(Ign|Cgt)' /proc/$$/status",
     "again": "cat /proc/uptime; sleep 1; cat /proc/uptime",
 }
 
@@ -171,6 +173,9 @@ CHECKS = {
     "write": matches("/proc/version: Read-only", "/proc/new: Read-only"),
     "sys": matches("audit", "process", r"^frames_free \d+$"),
     "faults": check_faults, "audit": check_audit, "again": check_again,
+    # SIGUSR1 and SIGUSR2 are signals 10 and 12.
+    "stopped": matches("^T$", r"^SigIgn:\t[0-9a-f]{13}[2367abef][0-9a-f]{2}$",
+                       r"^SigCgt:\t[0-9a-f]{13}[89a-f][0-9a-f]{2}$"),
 }
 
 
