@@ -143,6 +143,30 @@ TEMPLATE_TEST_CASE("pages that an object lets go are gone from those who borrow 
   memory.release();
 }
 
+TEMPLATE_TEST_CASE("a private copy that is lent stays when its object lets the page go", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  vm::SharedAnonymous<vm::FrameAllocator<PlainHost>> memory(world.system->objects(), PageCount(4));
+  {
+    Process<TestType> lender(world);
+    Process<TestType> borrower(world);
+    vm::MapRequest request;
+    request.count = PageCount(4);
+    request.access = Right::read | Right::write;
+    request.object = &memory;
+    request.placement = vm::Placement::fixed_at(Vpn(0x1000));
+    REQUIRE(lender.space.map(request).ok());
+    REQUIRE(lender.write(0x1001, 7));
+    REQUIRE(borrow(borrower, lender, 0x1000, 4, 0x5000).ok());
+    CHECK(borrower.read(0x5001) == 7u);
+    REQUIRE(memory.discard({vm::ObjectPage(0), vm::ObjectPage(4)}).ok());
+    CHECK(lender.read(0x1001) == 7u);
+    CHECK(borrower.read(0x5001) == 7u);
+    lender.space.check();
+  }
+  memory.release();
+}
+
 TEMPLATE_TEST_CASE("what a lender unmaps is gone for those who borrow it from its borrowers", "",
                    x86_64::Format, aarch64::Format) {
   World<TestType> world;

@@ -323,12 +323,12 @@ void AddressSpace<M>::drop_pages(MemoryObject& object, ObjectRange pages) {
       });
 }
 
-// Removes the entries that name a page of the object; private copies stay.
+// Removes the entries that name a page of the object; private copies stay, lent ones (pinned) too.
 template <Machine M>
 void AddressSpace<M>::drop_object_pages(base::VpnRange range, Batch& batch) {
   typename Epochs<Host>::Section section(system_.epochs());
   table_.visit(range, [&](const Found& found) {
-    if (found.entry.kind != EntryKind::leaf) return;
+    if (found.entry.kind != EntryKind::leaf || has_flag(found.entry, LeafFlag::pinned)) return;
     FrameRecord* record = machine().counted(found.entry.frame);
     if (record != nullptr && record->state() == FrameState::private_page) return;
     const base::Status status =
