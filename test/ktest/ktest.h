@@ -27,6 +27,7 @@ extern const std::span<const Test> program_tests;
 extern const std::span<const Test> process_tests;
 extern const std::span<const Test> usercopy_tests;
 extern const std::span<const Test> window_tests;
+extern const std::span<const Test> file_tests;
 extern const std::span<const Test> format_tests;
 extern const std::span<const Test> time_tests;
 

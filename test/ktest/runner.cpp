@@ -73,6 +73,7 @@ bool run_self_tests(SelfTest which) {
     run_list(test::protection_tests, tally);
     run_list(test::memory_tests, tally);
     run_list(test::clone_tests, tally);
+    run_list(test::file_tests, tally);
     run_list(test::format_tests, tally);
     run_list(test::time_tests, tally);
     run_list(test::process_tests, tally);
