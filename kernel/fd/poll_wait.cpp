@@ -37,7 +37,7 @@ Outcome<uint32_t> wait_for_events(std::span<PollItem> items, Deadline deadline) 
   for (;;) {
     const WaitResult result = table.wait().block();
     if (result == WaitResult::interrupted) {
-      return Errno::interrupted;
+      return Errno::restart_without_handler;
     }
     if (result == WaitResult::ready) {
       table.wait().prepare();

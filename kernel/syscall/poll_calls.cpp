@@ -3,15 +3,7 @@
 
 #include "cpu/timer.h"
 #include "kernel/fd/poll_wait.h"
-#if __has_include("kernel/process/signal_mask.h")
 #include "kernel/process/signal_mask.h"
-#else
-#include "kernel/process/signal.h"
-namespace kernel {
-inline void begin_waiting_mask(SignalSet) {}
-inline void end_waiting_mask() {}
-}  // namespace kernel
-#endif
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/file_arguments.h"
 #include "kernel/syscall/user_copy.h"
@@ -105,7 +97,7 @@ class MaskedWait {
   // A signal keeps the mask until its handler has run.
   template <typename T>
   void end(const Outcome<T>& outcome) {
-    if (active_ && (outcome.ok() || outcome.error() != Errno::interrupted)) {
+    if (active_ && (outcome.ok() || outcome.error() != Errno::restart_without_handler)) {
       end_waiting_mask();
     }
   }
