@@ -20,6 +20,8 @@ class Moment {
 
   [[nodiscard]] constexpr bool is_never() const { return kind_ == Kind::never; }
   [[nodiscard]] constexpr bool is_wall() const { return kind_ == Kind::wall; }
+  // By its own clock; nothing for never().
+  [[nodiscard]] constexpr uint64_t ns() const { return ns_; }
   // As the clocks are now.
   [[nodiscard]] Deadline deadline() const;
 

@@ -35,16 +35,42 @@ Outcome<Moment> read_limit(base::UserAddr from, bool is_absolute, bool is_wall) 
   return !is_absolute ? Moment::after_ns(ns) : is_wall ? Moment::wall(ns) : Moment::monotonic(ns);
 }
 
-CallResult wait(const CallArguments& arguments, const FutexPlace& place, const Moment& until,
-                uint32_t bits) {
-  const auto waited =
-      wait_on_futex(arguments.process.space(), place, uint32_t(arguments.value[2]), until, bits);
+struct Wait {
+  FutexPlace place;
+  uint32_t expected;
+  uint32_t bits;
+  Moment until;
+};
+
+CallResult wait(const CallArguments& arguments, const Wait& request);
+
+// restart_syscall() of a wait with a limit, which is a moment by now.
+CallResult go_on_waiting(const CallArguments& arguments) {
+  const uint64_t(&values)[4] = arguments.thread.restart.values;
+  return wait(arguments, {{base::UserAddr(values[0]), (values[3] & flag_private) != 0},
+                          uint32_t(values[1]),
+                          uint32_t(values[1] >> 32),
+                          (values[3] & flag_wall_clock) != 0 ? Moment::wall(values[2])
+                                                             : Moment::monotonic(values[2])});
+}
+
+CallResult wait(const CallArguments& arguments, const Wait& request) {
+  const auto waited = wait_on_futex(arguments.process.space(), request.place, request.expected,
+                                    request.until, request.bits);
   if (waited) {
     return uint64_t(0);
   }
+  if (waited.error() != Errno::restart || request.until.is_never()) {
+    return waited.error();
+  }
   // A limit that is a duration would start anew if the call did.
-  return waited.error() == Errno::restart && !until.is_never() ? Errno::interrupted
-                                                               : waited.error();
+  const uint64_t flags = (request.place.is_private ? flag_private : 0) |
+                         (request.until.is_wall() ? flag_wall_clock : 0);
+  arguments.thread.restart = {
+      go_on_waiting,
+      {request.place.address.raw(), request.expected | uint64_t(request.bits) << 32,
+       request.until.ns(), flags}};
+  return Errno::restart_rest;
 }
 
 CallResult requeue(const CallArguments& arguments, const FutexPlace& from, bool compares) {
@@ -100,8 +126,10 @@ CallResult futex(const CallArguments& arguments) {
   }
   UserSpace& space = arguments.process.space();
   switch (operation) {
-    case futex_wait: return wait(arguments, place, until, futex_any_bit);
-    case futex_wait_bits: return wait(arguments, place, until, bits);
+    case futex_wait:
+      return wait(arguments, {place, uint32_t(arguments.value[2]), futex_any_bit, until});
+    case futex_wait_bits:
+      return wait(arguments, {place, uint32_t(arguments.value[2]), bits, until});
     case futex_wake:
       return result_of(wake_futex(space, place, arguments.integer(2), futex_any_bit));
     case futex_wake_bits: return result_of(wake_futex(space, place, arguments.integer(2), bits));

@@ -81,21 +81,38 @@ Outcome<uint64_t> read_clock(const CallArguments& arguments, int32_t clock) {
   return clock < 0 ? read_cpu_clock(arguments, clock) : Outcome<uint64_t>(Errno::invalid);
 }
 
-CallResult sleep(const CallArguments& arguments, const Moment& until, base::UserAddr rest) {
+// Until the moment has come, or Errno::restart.
+Outcome<> sleep_till(const Moment& until) {
   const WaitResult result =
       wait_until(nullptr, WaitKind::interruptible, until, [] { return false; });
-  if (result == WaitResult::timed_out) {
+  return result == WaitResult::timed_out ? Outcome<>() : Outcome<>(Errno::restart);
+}
+
+CallResult sleep_for(Thread& thread, const Moment& until, base::UserAddr rest);
+
+// restart_syscall() of an interrupted sleep: the moment, and where the rest goes.
+CallResult go_on_sleeping(const CallArguments& arguments) {
+  const uint64_t(&values)[4] = arguments.thread.restart.values;
+  return sleep_for(arguments.thread, Moment::monotonic(values[0]), base::UserAddr(values[1]));
+}
+
+// Interrupted, tells how much is left and sleeps on if no handler runs.
+CallResult sleep_for(Thread& thread, const Moment& until, base::UserAddr rest) {
+  if (sleep_till(until)) {
+    return uint64_t(0);
+  }
+  const uint64_t now = cpu::monotonic_ns();
+  const uint64_t end = until.deadline().ns();
+  if (end <= now) {
     return uint64_t(0);
   }
   if (rest.raw() != 0) {
-    const uint64_t now = cpu::monotonic_ns();
-    const uint64_t end = until.deadline().ns();
-    if (const auto written = write_user(rest, time_spec(end > now ? end - now : 0)); !written) {
+    if (const auto written = write_user(rest, time_spec(end - now)); !written) {
       return written;
     }
   }
-  (void)arguments;
-  return Errno::interrupted;
+  thread.restart = {go_on_sleeping, {end, rest.raw()}};
+  return Errno::restart_rest;
 }
 
 }  // namespace
@@ -181,8 +198,9 @@ CallResult time(const CallArguments& arguments) {
 
 CallResult nanosleep(const CallArguments& arguments) {
   const auto duration = read_time(arguments.address(0));
-  return duration ? sleep(arguments, Moment::after_ns(duration.value()), arguments.address(1))
-                  : CallResult(duration.error());
+  return duration
+             ? sleep_for(arguments.thread, Moment::after_ns(duration.value()), arguments.address(1))
+             : CallResult(duration.error());
 }
 
 CallResult clock_nanosleep(const CallArguments& arguments) {
@@ -200,10 +218,11 @@ CallResult clock_nanosleep(const CallArguments& arguments) {
     return time.error();
   }
   if ((arguments.value[1] & absolute) == 0) {
-    return sleep(arguments, Moment::after_ns(time.value()), arguments.address(3));
+    return sleep_for(arguments.thread, Moment::after_ns(time.value()), arguments.address(3));
   }
-  return sleep(arguments, is_wall ? Moment::wall(time.value()) : Moment::monotonic(time.value()),
-               base::UserAddr(0));
+  const auto slept =
+      sleep_till(is_wall ? Moment::wall(time.value()) : Moment::monotonic(time.value()));
+  return slept ? CallResult(uint64_t(0)) : CallResult(Errno::restart_without_handler);
 }
 
 CallResult times(const CallArguments& arguments) {
