@@ -168,6 +168,19 @@ Outcome<Snapshot> look(const Subject& subject) {
        each = process.threads.next(*each)) {
     to.switches += thread == nullptr || each == thread ? each->context_switches() : 0;
   }
+  if (const ThreadSignals* own = thread != nullptr          ? &thread->signals
+                                 : !process.threads.empty() ? &process.threads.front()->signals
+                                                            : nullptr) {
+    to.pending = own->pending.set().bits();
+    to.blocked = own->blocked.bits();
+  }
+  to.shared_pending = process.signals.pending.set().bits();
+  for (unsigned number = 1; number <= last_signal && process.signals.actions; ++number) {
+    const SignalAction& action = process.signals.actions->of(Signal(number));
+    const uint64_t bit = SignalSet::of(Signal(number)).bits();
+    to.ignored |= action.handler == SignalAction::ignore ? bit : 0;
+    to.caught |= action.has_handler() ? bit : 0;
+  }
   to.exit_signal = process.exit_signal;
   to.exit_status = process.state == ProcessState::zombie ? process.status.raw() : 0;
   look_at_signals(process, thread, to);
