@@ -1,8 +1,8 @@
 // fail_nth.h: making an allocation fail on purpose, to prove that everything copes.
 //
 // A thread asks that its Nth allocation from now on (heap block or page frame, whatever for) be
-// refused with Error::out_of_memory, once. Programs reach it as `fail:`. Other threads and faults in
-// user mode, which could only kill, notice nothing.
+// refused with Error::out_of_memory, once. Programs reach it as `fail:`. Other threads and faults
+// in user mode, which could only kill, notice nothing.
 #pragma once
 
 #include <cstdint>
