@@ -6,7 +6,17 @@
 
 namespace kernel {
 
-enum class MemoryTag : uint32_t { anonymous, heap, stack, text, rodata, data, file, shared, signals };
+enum class MemoryTag : uint32_t {
+  anonymous,
+  heap,
+  stack,
+  text,
+  rodata,
+  data,
+  file,
+  shared,
+  signals
+};
 
 [[nodiscard]] constexpr const char* memory_tag_name(uint32_t tag) {
   switch (MemoryTag(tag)) {

@@ -14,9 +14,9 @@ base::Result<uint64_t> map_signal_trampoline(UserSpace& space) {
   request.tag = uint32_t(MemoryTag::signals);
   BASE_TRY_ASSIGN(const auto mapped, space.vm().map(request));
   const base::UserAddr address = base::UserAddr::of(mapped.first());
-  BASE_TRY(space.write_initial(
-      address, {reinterpret_cast<const uint8_t*>(cpu::signal_trampoline_code),
-                sizeof(cpu::signal_trampoline_code)}));
+  BASE_TRY(
+      space.write_initial(address, {reinterpret_cast<const uint8_t*>(cpu::signal_trampoline_code),
+                                    sizeof(cpu::signal_trampoline_code)}));
   return address.raw();
 }
 

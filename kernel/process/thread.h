@@ -13,8 +13,8 @@
 #include "cpu/trap_frame.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/ref.h"
-#include "kernel/process/usage.h"
 #include "kernel/process/signal_state.h"
+#include "kernel/process/usage.h"
 
 namespace kernel {
 

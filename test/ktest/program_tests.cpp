@@ -28,9 +28,11 @@ constexpr unsigned illegal_instruction = 132;
 unsigned run_code(Code code, uint64_t start = code_address) {
   auto process = make_ref<Process>("ktest");
   auto memory = UserSpace::create();
-  if (!process || !memory) {
+  auto actions = make_ref<SignalActions>();
+  if (!process || !memory || !actions) {
     return no_memory;
   }
+  process.value()->signals.actions = base::move(actions.value());
   UserSpace& space = *memory.value();
   constexpr base::Access read_write = base::Right::read | base::Right::write;
   if (!map_at(space, code_address, base::page_size, base::Right::read | base::Right::execute,

@@ -86,7 +86,13 @@ bool Rig<F>::may_write(unsigned index, uint64_t page, base::Pfn frame) {
   if (touch != Touch::ok && touch != Touch::either) return false;
   const World::Home home = model_.home(index, page);
   const bool is_private = model_.spaces[index].pages.at(page).sharing == vm::Sharing::private_copy;
-  if (is_private && home.object >= 0) return false;
+  // A loan that failed half-way may have left the lender with its own copy of an object's page: the
+  // same contents, in a frame that is neither the object's nor anybody else's.
+  const bool is_early_copy = is_private && home.object >= 0;
+  if (is_early_copy && world_.frames.records().of(world_.frames.records().head_of(frame)).state() ==
+                           vm::FrameState::object_page) {
+    return false;
+  }
   // Nobody else may see it: no other page of any space has the frame, but those that share it by
   // an object or a loan.
   for (unsigned other = 0; other < options_.spaces; ++other) {
@@ -94,7 +100,7 @@ bool Rig<F>::may_write(unsigned index, uint64_t page, base::Pfn frame) {
       if (other == index && at == page) continue;
       const Leaf leaf = leaf_at(spaces_[other]->table().root(), vpn(at));
       if (leaf.entry.kind != vm::EntryKind::leaf || leaf.frame != frame) continue;
-      if (!(model_.home(other, at) == home)) return false;
+      if (is_early_copy || !(model_.home(other, at) == home)) return false;
     }
   }
   return true;

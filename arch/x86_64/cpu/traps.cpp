@@ -175,6 +175,8 @@ extern "C" void cpu_dispatch_trap(cpu::TrapFrame* frame) {
 
 // The program's pc is where no instruction can be; it is told as the processor would tell it.
 extern "C" void cpu_refuse_user_pc(cpu::TrapFrame* frame) {
+  frame->vector = cpu::general_protection_vector;
+  frame->error = 0;
   kernel::trap_exception(
       *frame, {"#GP return to a non-canonical address", kernel::ExceptionKind::protection, 0});
 }

@@ -8,6 +8,7 @@ namespace cpu {
 inline constexpr uint64_t nmi_vector = 2;
 inline constexpr uint64_t breakpoint_vector = 3;
 inline constexpr uint64_t double_fault_vector = 8;
+inline constexpr uint64_t general_protection_vector = 13;
 inline constexpr uint64_t page_fault_vector = 14;
 inline constexpr uint64_t machine_check_vector = 18;
 inline constexpr uint64_t exception_vectors = 32;
