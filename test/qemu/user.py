@@ -19,7 +19,6 @@ from libvm_tools import build, guest  # noqa: E402
 from libvm_tools.status import Stop  # noqa: E402
 import damaged_elf  # noqa: E402
 
-ON_DEMAND = True
 PLAIN_USER = "65534"
 SECONDS = "30"  # for one program
 

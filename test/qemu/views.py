@@ -40,7 +40,7 @@ PARTS = {
     "write": "echo 1 >/proc/version; echo 1 >/proc/new",
     "sys": "ls /scheme/sys; cat /scheme/sys/memory",
     "faults": "cat /scheme/sys/process/$$",
-    "audit": "cat /scheme/sys/audit; for i in 1 2 3 4 5; do cat /proc/self/stat >/dev/null; done; "
+    "audit": "cat /scheme/sys/audit; for i in $(seq 40); do cat /proc/self/stat >/dev/null; done; "
              "cat /scheme/sys/audit",
     "stopped": "sleep 30 & kill -STOP $!; sleep 0.2; cut -d' ' -f3 /proc/$!/stat; kill -KILL $!; "
                "trap '' USR1; trap : USR2; grep -E '^Sig(Ign|Cgt)' /proc/$$/status",
@@ -129,8 +129,9 @@ def check_audit(text, _):
     lines = text.splitlines()
     half = len(lines) // 2
     before, after = numbers("\n".join(lines[:half])), numbers("\n".join(lines[half:]))
-    # What earlier programs left to be freed may have been by then: more is no loss.
-    assert after["frames_free"] >= before["frames_free"], "processes left something behind"
+    # The shell itself may have a few pages more or less; forty processes that lost one each would
+    # show.
+    assert after["frames_free"] > before["frames_free"] - 10, "processes left something behind"
     assert {**after, "frames_free": 0} == {**before, "frames_free": 0}, "processes left something"
 
 
