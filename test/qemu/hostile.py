@@ -6,7 +6,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import guest  # noqa: E402
 
-ON_DEMAND = True
 HOGS = ["bomb", "memory", "shared-memory", "descriptors", "mappings", "threads", "short-lives",
         "short-programs", "no-memory"]
 

@@ -40,8 +40,8 @@ PARTS = {
     "write": "echo 1 >/proc/version; echo 1 >/proc/new",
     "sys": "ls /scheme/sys; cat /scheme/sys/memory",
     "faults": "cat /scheme/sys/process/$$",
-    "audit": "cat /scheme/sys/audit; for i in $(seq 40); do cat /proc/self/stat >/dev/null; done; "
-             "cat /scheme/sys/audit",
+    "audit": "forty() { for i in $(seq 40); do cat /proc/self/stat >/dev/null; done; }; forty; "
+             "cat /scheme/sys/audit; forty; cat /scheme/sys/audit",
     "stopped": "sleep 30 & kill -STOP $!; sleep 0.2; cut -d' ' -f3 /proc/$!/stat; kill -KILL $!; "
                "trap '' USR1; trap : USR2; grep -E '^Sig(Ign|Cgt)' /proc/$$/status",
     "again": "cat /proc/uptime; sleep 1; cat /proc/uptime",
