@@ -10,9 +10,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import build, guest  # noqa: E402
 from libvm_tools.expect import Terminal  # noqa: E402
 
-# Not all of it passes: a here-document typed in ends one line early.
+# Not all of it passes: after a stopped job has been ended, `wait` for a background job hangs.
 ON_DEMAND = True
-PROMPT = r"root@libvm:/\S*# (?:\x1b\[6n)?(?:\x1b\[J)?"
+# The shell asks for the cursor when it is about to read: what is typed before that may be lost, as on
+# any terminal that changes its mode.
+READY = r"\x1b\[6n"
+PROMPT = r"root@libvm:/\S*# " + READY
 BACKSPACE, LEFT, UP, HOME = "\x7f", "\x1b[D", "\x1b[A", "\x1b[H"
 CTRL_A, CTRL_C, CTRL_D, CTRL_U, CTRL_Z = "\x01", "\x03", "\x04", "\x15", "\x1a"
 
@@ -70,7 +73,7 @@ def here_documents(arch):
     terminal = shell(arch)
     terminal.send("cat <<END | sort\r")
     for line in ("pear", "apple", "END"):
-        terminal.expect("> ")
+        terminal.expect("> " + READY)
         terminal.send(line + "\r")
     terminal.expect(r"apple\r\npear\r\n")
     terminal.expect(PROMPT)
@@ -80,7 +83,7 @@ def lines_can_be_edited(arch):
     same(run(arch, "echo abX" + BACKSPACE + "c"), "abc\n")
     same(run(arch, "echo ac" + LEFT + "b"), "abc\n")
     same(run(arch, "rubbish" + CTRL_U + "echo clean"), "clean\n")
-    same(run(arch, UP + UP + UP), "abc\n")
+    same(run(arch, UP + UP), "abc\n")  # equal lines in a row are kept once
     same(run(arch, "cho home" + CTRL_A + "e"), "home\n")
 
 
