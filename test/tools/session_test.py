@@ -211,12 +211,12 @@ class TerminalTest(unittest.TestCase):
 
     def test_control_a_x_leaves(self):
         self.wait_for(b"$ ")
-        os.write(self.terminal, b"\x01x")
+        os.write(self.terminal, b"\x1dx")
         self.assertEqual(self.status(), 0)
 
     def test_log_lines_return_the_carriage(self):
         self.wait_for(b"@boot test\r\n")
-        os.write(self.terminal, b"\x01x")
+        os.write(self.terminal, b"\x1dx")
         self.status()
 
 

@@ -26,7 +26,7 @@ class Machine:
     smp: int = 2
     mem: int = 1024         # MiB
     icount: bool = False    # guest instructions drive the clock: deterministic, one host thread
-    monitor: bool = False   # QEMU's monitor behind Ctrl-A on the console
+    monitor: bool = False   # QEMU's monitor behind Ctrl-] on the console
     gdb_port: int | None = None
     qmp: Path | None = None  # socket of QEMU's machine protocol
     cpu: str | None = None
@@ -61,7 +61,8 @@ class Machine:
             "-serial", "chardev:console",
         ]
         if self.monitor:
-            command += ["-mon", "chardev=console,mode=readline"]
+            # Ctrl-] (0x1d), not QEMU's Ctrl-A: that is the start of the line in every editor.
+            command += ["-echr", "29", "-mon", "chardev=console,mode=readline"]
         if self.gdb_port is not None:
             command += ["-S", "-gdb", f"tcp:127.0.0.1:{self.gdb_port}"]
         if self.qmp is not None:

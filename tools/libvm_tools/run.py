@@ -21,7 +21,7 @@ from .status import BAD_USAGE, BUILD, MISSING, QEMU, TABLE, Stop
 
 USAGE = """\
 usage: tools/run [x86_64|aarch64] [OPTION]...
-Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-A X quits).
+Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-] X quits).
 
   x86_64, aarch64     the machine (x86_64)
   --cmd LINE          run LINE, power off, end with its status; its output goes to stdout,
@@ -286,7 +286,7 @@ def run(options: Options) -> int:
         options.timeout = 120.0
     terminal = os.isatty(0) and os.isatty(1)
     if terminal and options.cmd is None:
-        say("Ctrl-A X quits")
+        say("Ctrl-] X quits")
     runs = build.folder(options.arch) / "run"
     runs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=runs) as folder:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from .status import LOADER, PANIC, QEMU, RESET, TIMEOUT
 
-ESCAPE = 0x01  # Ctrl-A
+ESCAPE = 0x1d  # Ctrl-]
 CHATTER_LIMIT = 1 << 20
 LOADER_ERROR = re.compile(rb"loader: error: ([^\r\n]*)[\r\n]")
 QUIET = 1.0  # seconds
@@ -47,7 +47,7 @@ class Session:
     command: Callable[[str], list[str]]       # path of the log -> QEMU's command line
     mark: bytes                               # the token of console_mark=
     timeout: float | None = None
-    terminal: bool = False                    # our stdin is a terminal: raw mode, Ctrl-A X quits
+    terminal: bool = False                    # our stdin is a terminal: raw mode, Ctrl-] X quits
     forward_input: bool = True                # our stdin goes to the program
     input: bytes = b""                        # what goes there instead
     on_console: Callable[[bytes], None] = lambda data: write_all(1, data)
@@ -108,7 +108,7 @@ class Session:
     # ---- our input into the machine ----
 
     def typed(self, data: bytes) -> bytes:
-        """What to pass on. From a terminal, Ctrl-A X quits; other Ctrl-A pairs are QEMU's."""
+        """What to pass on. From a terminal, Ctrl-] X quits; other Ctrl-] pairs are QEMU's."""
         if self.terminal:
             for byte in data:
                 if self.escaped and byte in b"xX":
