@@ -5,6 +5,10 @@ namespace kernel {
 namespace {
 
 bool fits(const Process& child, const ChildWait& wait) BASE_REQUIRES(process_lock) {
+  const bool is_clone = child.exit_signal != default_exit_signal;
+  if (wait.kind != ChildWait::Kind::all && is_clone != (wait.kind == ChildWait::Kind::clones)) {
+    return false;
+  }
   switch (wait.which) {
     case ChildWait::Which::any: return true;
     case ChildWait::Which::process: return child.id() == wait.id;

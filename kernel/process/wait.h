@@ -11,6 +11,8 @@ namespace kernel {
 struct ChildWait {
   enum class Which : uint8_t { any, process, group } which = Which::any;
   uint32_t id = 0;  // of the process or group
+  // Children whose end is told by SIGCHLD, those that tell it otherwise or not at all, or both.
+  enum class Kind : uint8_t { ordinary, clones, all } kind = Kind::ordinary;
   bool ended = true;
   bool stopped = false;
   bool continued = false;

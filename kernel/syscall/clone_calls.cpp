@@ -29,11 +29,11 @@ enum : uint64_t {
   wait_exited = 4,
   wait_continued = 8,
   wait_keep = 0x0100'0000,
-  wait_thread_group_only = 0x2000'0000,  // which children a thread sees: here always all
+  wait_own_thread = 0x2000'0000,  // of the calling thread alone: here children are the process's
   wait_all = 0x4000'0000,
   wait_clone = 0x8000'0000,
 };
-constexpr uint64_t wait_ignored = wait_thread_group_only | wait_all | wait_clone;
+constexpr uint64_t wait_whose = wait_own_thread | wait_all | wait_clone;
 
 Errno errno_of_wait(base::Error error) {
   return error == base::Error::not_found ? Errno::no_child : Errno::restart;
@@ -45,6 +45,9 @@ ChildWait wait_from(uint64_t options) {
   wait.stopped = (options & wait_stopped) != 0;
   wait.continued = (options & wait_continued) != 0;
   wait.keeps = (options & wait_keep) != 0;
+  wait.kind = (options & wait_all) != 0     ? ChildWait::Kind::all
+              : (options & wait_clone) != 0 ? ChildWait::Kind::clones
+                                            : ChildWait::Kind::ordinary;
   return wait;
 }
 
@@ -194,7 +197,7 @@ CallResult exit_group(const CallArguments& arguments) {
 CallResult wait4(const CallArguments& arguments) {
   const int32_t who = arguments.integer(0);
   const uint64_t options = arguments.value[2] & 0xffff'ffff;
-  if ((options & ~(wait_no_hang | wait_stopped | wait_continued | wait_ignored)) != 0) {
+  if ((options & ~(wait_no_hang | wait_stopped | wait_continued | wait_whose)) != 0) {
     return Errno::invalid;
   }
   if (who == INT32_MIN) {
@@ -232,8 +235,7 @@ CallResult waitid(const CallArguments& arguments) {
   enum : int32_t { all = 0, process = 1, group = 2 };
   const uint64_t options = arguments.value[3] & 0xffff'ffff;
   constexpr uint64_t kinds = wait_exited | wait_stopped | wait_continued;
-  if ((options & ~(kinds | wait_no_hang | wait_keep | wait_ignored)) != 0 ||
-      (options & kinds) == 0) {
+  if ((options & ~(kinds | wait_no_hang | wait_keep | wait_whose)) != 0 || (options & kinds) == 0) {
     return Errno::invalid;
   }
   ChildWait wait = wait_from(options);

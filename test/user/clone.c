@@ -153,6 +153,28 @@ static void exit_signals(void) {
   }
   say("waited for: %d, %s, signal %s\n", waited == child, status_text(status),
       signal_name(signal_seen));
+
+  test_case("which waits see which child");
+  static const struct {
+    const char* name;
+    long options;
+  } waits[] = {
+      {"plain", 0}, {"__WCLONE", __WCLONE}, {"__WALL", __WALL}, {"both", __WALL | __WCLONE}};
+  static const int signals[] = {0, SIGCHLD, SIGUSR1};
+  for (size_t i = 0; i < sizeof signals / sizeof signals[0]; ++i) {
+    const long one = try_flags(signals[i]);
+    require(one > 0);
+    siginfo_t info;
+    while (call(waitid, (long)P_PID, one, &info, (long)(WEXITED | WNOWAIT | __WALL), NULL) != 0) {
+    }
+    for (size_t j = 0; j < sizeof waits / sizeof waits[0]; ++j) {
+      const long options = WEXITED | WNOWAIT | WNOHANG | waits[j].options;
+      say("%s, told by %s: %s\n", waits[j].name,
+          signals[i] == 0 ? "nothing" : signal_name(signals[i]),
+          outcome(call(waitid, (long)P_PID, one, &info, options, NULL)));
+    }
+    require(call(wait4, one, &status, (long)__WALL, NULL) == one);
+  }
 }
 
 static void bad_pointers(void) {
