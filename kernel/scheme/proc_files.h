@@ -64,6 +64,9 @@ Outcome<> write_environment(const Subject& subject, TextBuilder& text);
 // Bytes of a process's memory that are in RAM; what is not is left out.
 void copy_memory(UserSpace& space, uint64_t from, uint64_t end, TextBuilder& text);
 
+// proc_limits.cpp
+Outcome<> write_limits(const Subject& subject, TextBuilder& text);
+
 // What happens in ticks of 1/100 s, as the formats have it.
 inline constexpr uint64_t tick_ns = 10'000'000;
 

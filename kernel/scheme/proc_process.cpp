@@ -138,9 +138,10 @@ Outcome<> write_mounts_of(const Subject&, TextBuilder& text) {
 
 constexpr ProcessFile files[] = {
     {"cmdline", write_arguments, 0444, true},   {"comm", write_name, 0444, true},
-    {"environ", write_environment, 0400, true}, {"maps", write_maps, 0444, true},
-    {"mounts", write_mounts_of, 0444, false},   {"stat", write_stat, 0444, true},
-    {"statm", write_statm, 0444, true},         {"status", write_status, 0444, true},
+    {"environ", write_environment, 0400, true}, {"limits", write_limits, 0444, true},
+    {"maps", write_maps, 0444, true},           {"mounts", write_mounts_of, 0444, false},
+    {"stat", write_stat, 0444, true},           {"statm", write_statm, 0444, true},
+    {"status", write_status, 0444, true},
 };
 
 }  // namespace
@@ -167,19 +168,6 @@ Outcome<Snapshot> look(const Subject& subject) {
   for (Thread* each = process.threads.front(); each != nullptr;
        each = process.threads.next(*each)) {
     to.switches += thread == nullptr || each == thread ? each->context_switches() : 0;
-  }
-  if (const ThreadSignals* own = thread != nullptr          ? &thread->signals
-                                 : !process.threads.empty() ? &process.threads.front()->signals
-                                                            : nullptr) {
-    to.pending = own->pending.set().bits();
-    to.blocked = own->blocked.bits();
-  }
-  to.shared_pending = process.signals.pending.set().bits();
-  for (unsigned number = 1; number <= last_signal && process.signals.actions; ++number) {
-    const SignalAction& action = process.signals.actions->of(Signal(number));
-    const uint64_t bit = SignalSet::of(Signal(number)).bits();
-    to.ignored |= action.handler == SignalAction::ignore ? bit : 0;
-    to.caught |= action.has_handler() ? bit : 0;
   }
   to.exit_signal = process.exit_signal;
   to.exit_status = process.state == ProcessState::zombie ? process.status.raw() : 0;

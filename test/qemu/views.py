@@ -44,6 +44,7 @@ PARTS = {
              "cat /scheme/sys/audit; forty; cat /scheme/sys/audit",
     "stopped": "sleep 30 & kill -STOP $!; sleep 0.2; cut -d' ' -f3 /proc/$!/stat; kill -KILL $!; "
                "trap '' USR1; trap : USR2; grep -E '^Sig(Ign|Cgt)' /proc/$$/status",
+    "limits": "ulimit -n 100; cat /proc/self/limits",
     "again": "cat /proc/uptime; sleep 1; cat /proc/uptime",
 }
 
@@ -177,6 +178,9 @@ CHECKS = {
     "write": matches("/proc/version: Read-only", "/proc/new: Read-only"),
     "sys": matches("audit", "process", r"^frames_free \d+$"),
     "faults": check_faults, "audit": check_audit, "again": check_again,
+    "limits": matches("^Limit +Soft Limit +Hard Limit +Units *$", "^Max open files +100 +100 +files *$",
+                      "^Max stack size +8388608 +unlimited +bytes *$",
+                      "^Max realtime timeout +unlimited +unlimited +us *$"),
     # SIGUSR1 and SIGUSR2 are signals 10 and 12.
     "stopped": matches("^T$", r"^SigIgn:\t[0-9a-f]{13}[2367abef][0-9a-f]{2}$",
                        r"^SigCgt:\t[0-9a-f]{13}[89a-f][0-9a-f]{2}$"),
