@@ -119,6 +119,24 @@ TEMPLATE_TEST_CASE("every operation that runs out of memory leaves the space as 
        [](P& parent, P&) {
          return parent.space.advise(range(0x1f0, 30), vm::Advice::wipe_on_fork).ok();
        }},
+      {"batch",
+       [](P& parent, P&) {
+         vm::SpaceChange changes[5];
+         changes[0].kind = vm::SpaceChange::Kind::unmap;
+         changes[0].range = range(0x1e8, 10);
+         changes[1].kind = vm::SpaceChange::Kind::protect;
+         changes[1].range = range(0x1f2, 40);
+         changes[1].access = Right::read;
+         changes[2].kind = vm::SpaceChange::Kind::map;
+         changes[2].map.count = PageCount(9);
+         changes[2].map.placement = vm::Placement::fixed_at(Vpn(0x200));
+         changes[3].kind = vm::SpaceChange::Kind::advise;
+         changes[3].range = range(0x5e0, 20);
+         changes[3].advice = vm::Advice::dont_need;
+         changes[4].kind = vm::SpaceChange::Kind::unmap;
+         changes[4].range = range(0x5f8, 20);
+         return parent.space.apply(changes, nullptr).status.ok();
+       }},
       {"write",
        [](P& parent, P&) {
          return parent.space.fault({base::UserAddr::of(Vpn(0x1f3)), Right::write | Right::user})

@@ -14,6 +14,7 @@
 // owner counts references (kernel: processes, descriptors).
 #pragma once
 
+#include "base/span.h"
 #include "vm/object/borrowed.h"
 #include "vm/seam/machine.h"
 #include "vm/space/deferred_releases.h"
@@ -85,6 +86,17 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // the spaces lends pages), and those of map().
   [[nodiscard]] base::Result<base::VpnRange> transfer(AddressSpace& giver,
                                                       const TransferRequest& request);
+
+  // Makes all changes in order, or none; nobody sees some of them done. `giver`: where transfers
+  // come from; nullptr if there are none. Each change fails as its operation does, but advice also
+  // with not_mapped before it has done anything; out_of_memory is the batch's own error too.
+  // Populating and hints (will_need) follow when everything has been done, and cannot fail it.
+  [[nodiscard]] BatchOutcome apply(base::Span<SpaceChange> changes, AddressSpace* giver);
+
+  // Pages of this space as an object that others can map, shared or as private copies: borrow() in
+  // two steps. Mapped here or in a space that this one borrows from it is would_deadlock.
+  // Errors: invalid_argument, not_mapped (a hole), access_denied, out_of_memory.
+  [[nodiscard]] base::Result<ObjectRef> lend_range(base::VpnRange source, base::Access access);
 
   // ---- Faults ----------------------------------------------------------------------------------
 
@@ -219,7 +231,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
     bool whole = true;  // no holes
   };
   [[nodiscard]] Contents contents(base::VpnRange range) BASE_REQUIRES(lock_);
+  [[nodiscard]] Mapping prototype_of(const MapRequest& request) BASE_REQUIRES(lock_);
   [[nodiscard]] base::Result<base::VpnRange> map_unchecked(const MapRequest& request);
+  void populate_new(base::VpnRange range, const MapRequest& request, Locking locking);
   [[nodiscard]] base::Result<base::VpnRange> map_locked(Operation& operation,
                                                         const Mapping& prototype,
                                                         const Placement& placement)
@@ -248,6 +262,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   template <class Change>
   void change_mappings(base::VpnRange range, Change&& change) BASE_REQUIRES(lock_);
 
+  void set_access(base::VpnRange range, base::Access access, ClosedTables closed, Reserve& reserve,
+                  Batch& batch) BASE_REQUIRES(lock_);
+
   // space_clone.h
   [[nodiscard]] base::Status clone_locked(AddressSpace& child);
   [[nodiscard]] base::Status drop_inherited(base::VpnRange range,
@@ -256,7 +273,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
 
   // space_borrow.h
   [[nodiscard]] bool lends_to_itself(AddressSpace& lender, unsigned depth);
-  [[nodiscard]] base::Result<Loaned*> make_loan(AddressSpace& lender, const BorrowRequest& request);
+  [[nodiscard]] base::Result<Loaned*> make_loan(base::VpnRange source, base::Access access);
   static void dispose_of_loan(void* context, MemoryObject& object);
   [[nodiscard]] PageAnswer pin_and_share(base::Vpn page);
   void withdraw_loans(base::VpnRange range);
@@ -264,11 +281,26 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Result<base::VpnRange> transfer_locked(AddressSpace& giver,
                                                              const TransferRequest& request,
                                                              Operation& mine, Operation& theirs);
-  [[nodiscard]] base::Result<Reserve> prepare_arrival(AddressSpace& giver, base::VpnRange source,
-                                                      base::VpnRange target, Batch& from,
-                                                      Batch& to);
+  [[nodiscard]] base::Result<base::PageCount> prepare_arrival(AddressSpace& giver,
+                                                              base::VpnRange source,
+                                                              base::VpnRange target,
+                                                              EdgeTables edges, Batch& from,
+                                                              Batch& to);
+  void move_mappings(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
+                     Reserve& tables, Operation& mine, Operation& theirs);
   void move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
                   Reserve& tables, Batch& from, Batch& to);
+
+  // space_batch.h
+  class Rehearsal;
+  class Parties;
+  [[nodiscard]] base::Status copy_layout(AddressSpace& to);
+  [[nodiscard]] BatchOutcome apply_checked(base::Span<SpaceChange> changes, AddressSpace* giver);
+  [[nodiscard]] BatchOutcome apply_locked(base::Span<SpaceChange> changes, Parties& parties);
+  [[nodiscard]] base::Status rehearse(SpaceChange& change, Parties& parties);
+  [[nodiscard]] base::Status prepare_change(const SpaceChange& change, Parties& parties);
+  void commit_change(const SpaceChange& change, Parties& parties);
+  void clear_range(base::VpnRange range, Operation& operation) BASE_REQUIRES(lock_);
 
   // space_remap.h
   [[nodiscard]] base::Result<base::VpnRange> remap_locked(Operation& operation,
@@ -356,6 +388,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
 #include "vm/space/space_operation.h"
 
 #include "vm/space/space_advise.h"
+#include "vm/space/space_batch.h"
 #include "vm/space/space_borrow.h"
 #include "vm/space/space_clone.h"
 #include "vm/space/space_fault.h"

@@ -1,6 +1,7 @@
 // What an AddressSpace is asked, and what it answers: plain values.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/access.h"
@@ -120,6 +121,31 @@ enum class Advice : uint8_t {
   page_out,        // hint: reclaim now
   populate_read,   // fault in for reading, report failure
   populate_write,  // the same for writing
+};
+
+// One change of a batch (AddressSpace::apply).
+struct SpaceChange {
+  enum class Kind : uint8_t {
+    map,
+    unmap,
+    protect,
+    advise,    // not remove, populate_read, populate_write: they cannot be taken back
+    transfer,  // from the batch's other space
+  };
+  Kind kind = Kind::unmap;
+  // map and transfer: where it has been put, once done. Else: what is changed.
+  base::VpnRange range;
+  MapRequest map;
+  base::Access access;  // protect
+  Advice advice{};      // advise
+  TransferRequest transfer;
+};
+
+// How a batch ended: at an error nothing was changed, and `failed` is the change that cannot be, or
+// the number of changes when it is none's fault.
+struct BatchOutcome {
+  base::Status status;
+  size_t failed = 0;
 };
 
 enum class SyncMode : uint8_t {

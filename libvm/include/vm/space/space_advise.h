@@ -21,51 +21,56 @@ base::Status AddressSpace<M>::set_attributes(base::VpnRange range, Allowed&& all
   return whole ? base::Status() : base::Status(base::Error::not_mapped);
 }
 
+// Whether all that `advice` changes is attributes of mappings.
+constexpr bool is_attribute(Advice advice) {
+  switch (advice) {
+    case Advice::normal:
+    case Advice::random:
+    case Advice::sequential:
+    case Advice::huge_pages:
+    case Advice::no_huge_pages:
+    case Advice::dont_fork:
+    case Advice::do_fork:
+    case Advice::wipe_on_fork:
+    case Advice::keep_on_fork: return true;
+    default: return false;
+  }
+}
+
+// What a mapping becomes by advice that is_attribute(). do_fork and keep_on_fork each undo their
+// own opposite only.
+constexpr void set_advice(Mapping& mapping, Advice advice) {
+  switch (advice) {
+    case Advice::normal: mapping.set_pattern(Pattern::normal); break;
+    case Advice::random: mapping.set_pattern(Pattern::random); break;
+    case Advice::sequential: mapping.set_pattern(Pattern::sequential); break;
+    case Advice::huge_pages: mapping.set_huge_pages(HugePages::always); break;
+    case Advice::no_huge_pages: mapping.set_huge_pages(HugePages::never); break;
+    case Advice::dont_fork: mapping.set_inherit(Inherit::none); break;
+    case Advice::do_fork: mapping.set_inherited(); break;
+    case Advice::wipe_on_fork: mapping.set_inherited_as(Inherit::wipe); break;
+    case Advice::keep_on_fork:
+      if (mapping.inherited_as() == Inherit::wipe) mapping.set_inherited_as(Inherit::copy);
+      break;
+    default: break;
+  }
+}
+
 template <Machine M>
 base::Status AddressSpace<M>::advise(base::VpnRange range, Advice advice) {
   if (!user_pages().contains(range)) return base::Error::invalid_argument;
   if (range.empty()) return {};
-  const auto any = [](const Mapping&) { return true; };
-  const auto private_zero_fill = [](const Mapping& mapping) {
-    return mapping.object() == nullptr && !mapping.is_shared();
-  };
+  if (is_attribute(advice)) {
+    Operation operation(*this);
+    return set_attributes(
+        range,
+        [&](const Mapping& mapping) {
+          return advice != Advice::wipe_on_fork ||
+                 (mapping.object() == nullptr && !mapping.is_shared());
+        },
+        [&](Mapping& mapping) { set_advice(mapping, advice); });
+  }
   switch (advice) {
-    case Advice::normal:
-    case Advice::random:
-    case Advice::sequential: {
-      const Pattern pattern = advice == Advice::random       ? Pattern::random
-                              : advice == Advice::sequential ? Pattern::sequential
-                                                             : Pattern::normal;
-      Operation operation(*this);
-      return set_attributes(range, any, [&](Mapping& mapping) { mapping.set_pattern(pattern); });
-    }
-    case Advice::huge_pages:
-    case Advice::no_huge_pages: {
-      const HugePages huge = advice == Advice::huge_pages ? HugePages::always : HugePages::never;
-      Operation operation(*this);
-      return set_attributes(range, any, [&](Mapping& mapping) { mapping.set_huge_pages(huge); });
-    }
-    case Advice::dont_fork: {
-      Operation operation(*this);
-      return set_attributes(range, any,
-                            [](Mapping& mapping) { mapping.set_inherit(Inherit::none); });
-    }
-    // do_fork and keep_on_fork each undo their own opposite only.
-    case Advice::do_fork: {
-      Operation operation(*this);
-      return set_attributes(range, any, [](Mapping& mapping) { mapping.set_inherited(); });
-    }
-    case Advice::keep_on_fork: {
-      Operation operation(*this);
-      return set_attributes(range, any, [](Mapping& mapping) {
-        if (mapping.inherited_as() == Inherit::wipe) mapping.set_inherited_as(Inherit::copy);
-      });
-    }
-    case Advice::wipe_on_fork: {
-      Operation operation(*this);
-      return set_attributes(range, private_zero_fill,
-                            [](Mapping& mapping) { mapping.set_inherited_as(Inherit::wipe); });
-    }
     case Advice::dont_need:
     case Advice::free: return drop_contents(range, advice);
     case Advice::remove: return discard(range);
@@ -92,8 +97,8 @@ base::Status AddressSpace<M>::advise(base::VpnRange range, Advice advice) {
       if (!now.locked.is_zero()) return base::Error::invalid_argument;
       return now.whole ? base::Status() : base::Status(base::Error::not_mapped);
     }
+    default: return base::Error::invalid_argument;
   }
-  return base::Error::invalid_argument;
 }
 
 template <Machine M>

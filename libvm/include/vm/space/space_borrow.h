@@ -49,8 +49,8 @@ base::Result<base::VpnRange> AddressSpace<M>::borrow(AddressSpace& lender,
   }
   base::Guard loans(system_.loan_lock());
   if (lends_to_itself(lender, 0)) return base::Error::would_deadlock;
-  BASE_TRY_ASSIGN(Loaned* const object, make_loan(lender, request));
   const base::Access access = request.access.without(base::Right::user);
+  BASE_TRY_ASSIGN(Loaned* const object, lender.make_loan(request.source, access));
   MapRequest map_request;
   map_request.count = request.source.count();
   map_request.access = access;
@@ -65,26 +65,32 @@ base::Result<base::VpnRange> AddressSpace<M>::borrow(AddressSpace& lender,
 }
 
 template <Machine M>
-base::Result<typename AddressSpace<M>::Loaned*> AddressSpace<M>::make_loan(
-    AddressSpace& lender, const BorrowRequest& request) {
-  const base::Access access = request.access.without(base::Right::user);
+base::Result<ObjectRef> AddressSpace<M>::lend_range(base::VpnRange source, base::Access access) {
+  if (source.empty() || !user_pages().contains(source)) return base::Error::invalid_argument;
+  BASE_TRY_ASSIGN(Loaned* const object, make_loan(source, access.without(base::Right::user)));
+  return ObjectRef::adopt(*object);
+}
+
+// A loan of pages of this space.
+template <Machine M>
+base::Result<typename AddressSpace<M>::Loaned*> AddressSpace<M>::make_loan(base::VpnRange source,
+                                                                           base::Access access) {
   BASE_TRY_ASSIGN(const base::Pfn frame, machine().frames().allocate());
   auto* page = static_cast<LoanPage*>(machine().host().window(frame));
   page->machine = &machine();
   page->frame = frame;
   base::Error error = base::Error::not_mapped;
   {
-    base::Guard guard(lender.lock_);
+    base::Guard guard(lock_);
     base::Access most = base::Right::read | base::Right::write | base::Right::execute;
-    lender.map_.for_each(request.source,
-                         [&](const Mapping& mapping) { most = most.intersect(mapping.access()); });
-    if (lender.map_.covers(request.source)) {
+    map_.for_each(source, [&](const Mapping& mapping) { most = most.intersect(mapping.access()); });
+    if (map_.covers(source)) {
       if (most.has(access)) {
         auto* object = base::construct_at<Loaned>(
-            page->object, system_.objects(), static_cast<PageLender&>(lender), request.source,
-            access, ObjectDisposal{page, &AddressSpace::dispose_of_loan});
-        lender.loans_.push_back(*object);
-        lender.has_loans_.template store<base::Order::relaxed>(1);
+            page->object, system_.objects(), static_cast<PageLender&>(*this), source, access,
+            ObjectDisposal{page, &AddressSpace::dispose_of_loan});
+        loans_.push_back(*object);
+        has_loans_.template store<base::Order::relaxed>(1);
         return object;
       }
       error = base::Error::access_denied;
@@ -297,39 +303,36 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer_locked(
   BASE_TRY(mine.releases.reserve(there.objects));
   system_.epochs().close(gate_);
   system_.epochs().close(giver.gate_);
-  base::Result<Reserve> tables = prepare_arrival(giver, source, target, theirs.batch, mine.batch);
-  if (tables.ok()) {
-    Reserve none_needed;
-    if (there.mappings != 0) {
-      take_mappings(mine, target);
-      publish_mappings();
+  base::Status status;
+  {
+    base::Result<base::PageCount> needed =
+        prepare_arrival(giver, source, target, EdgeTables::stay, theirs.batch, mine.batch);
+    base::Result<Reserve> tables = needed.ok() ? Reserve::of(machine().frames(), needed.value())
+                                               : base::Result<Reserve>(needed.error());
+    if (tables.ok()) {
+      move_mappings(giver, source, target, tables.value(), mine, theirs);
+    } else {
+      status = tables.error();
     }
-    table_.remove(target, none_needed, mine.batch);
-    mine.batch.flush();
-    while (const base::Optional<Mapping> piece = giver.map_.take_first(source)) {
-      giver.account_removed(*piece);
-      const base::Vpn at = target.first() + (piece->first() - source.first());
-      insert_mapping(piece->moved(piece->first(), base::VpnRange::of(at, piece->count())));
-      if (piece->end() == source.end()) break;
-    }
-    publish_mappings();
-    move_pages(giver, source, target, tables.value(), theirs.batch, mine.batch);
-    giver.table_.remove(source, none_needed, theirs.batch);
   }
   system_.epochs().open(giver.gate_);
   system_.epochs().open(gate_);
-  if (!tables.ok()) return tables.error();
+  BASE_TRY(status);
   giver.trim_around(source, theirs.batch);
   return target;
 }
 
-// Makes the source private to the giver, splits large leaves of it, and reserves the tables that
-// its pages need here; removing what is at the target is prepared too.
+// Makes the source private to the giver, splits large leaves of it, and counts the tables that its
+// pages need here; removing what is at the target is prepared too.
 template <Machine M>
-base::Result<Reservation<typename M::Host>> AddressSpace<M>::prepare_arrival(
-    AddressSpace& giver, base::VpnRange source, base::VpnRange target, Batch& from, Batch& to) {
+base::Result<base::PageCount> AddressSpace<M>::prepare_arrival(AddressSpace& giver,
+                                                               base::VpnRange source,
+                                                               base::VpnRange target,
+                                                               EdgeTables edges, Batch& from,
+                                                               Batch& to) {
   BASE_TRY(giver.table_.prepare(source, Prepare::present, LargeLeaves::none, from));
-  BASE_TRY_ASSIGN(typename PageTable<M>::Arrival arrival, table_.prepare_arrival(target, to));
+  BASE_TRY_ASSIGN(typename PageTable<M>::Arrival arrival,
+                  table_.prepare_arrival(target, edges, to));
   typename Epochs<Host>::Section section(system_.epochs());
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
@@ -342,7 +345,30 @@ base::Result<Reservation<typename M::Host>> AddressSpace<M>::prepare_arrival(
       page += base::PageCount(1);
     }
   }
-  return arrival.reserve();
+  return arrival.needed();
+}
+
+// The part of a transfer that cannot fail. Both gates are closed, everything is prepared.
+template <Machine M>
+void AddressSpace<M>::move_mappings(AddressSpace& giver, base::VpnRange source,
+                                    base::VpnRange target, Reserve& tables, Operation& mine,
+                                    Operation& theirs) BASE_NO_THREAD_SAFETY_ANALYSIS {
+  Reserve none_needed;
+  if (!map_.is_free(target)) {
+    take_mappings(mine, target);
+    publish_mappings();
+  }
+  table_.remove(target, none_needed, mine.batch);
+  mine.batch.flush();
+  while (const base::Optional<Mapping> piece = giver.map_.take_first(source)) {
+    giver.account_removed(*piece);
+    const base::Vpn at = target.first() + (piece->first() - source.first());
+    insert_mapping(piece->moved(piece->first(), base::VpnRange::of(at, piece->count())));
+    if (piece->end() == source.end()) break;
+  }
+  publish_mappings();
+  move_pages(giver, source, target, tables, theirs.batch, mine.batch);
+  giver.table_.remove(source, none_needed, theirs.batch);
 }
 
 template <Machine M>

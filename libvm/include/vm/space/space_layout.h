@@ -229,8 +229,9 @@ base::Result<base::VpnRange> AddressSpace<M>::map(const MapRequest& request) {
   return map_unchecked(request);
 }
 
+// What `request` asks for, at page 0.
 template <Machine M>
-base::Result<base::VpnRange> AddressSpace<M>::map_unchecked(const MapRequest& request) {
+Mapping AddressSpace<M>::prototype_of(const MapRequest& request) {
   const base::Access access = request.access.without(base::Right::user);
   base::Access most = request.max_access.without(base::Right::user);
   if (request.object != nullptr) {
@@ -244,7 +245,7 @@ base::Result<base::VpnRange> AddressSpace<M>::map_unchecked(const MapRequest& re
   prototype.set_sharing(request.sharing)
       .set_inherit(request.inherit)
       .set_huge_pages(request.huge_pages)
-      .set_locking(request.locking)
+      .set_locking(request.locking == Locking::none ? future_locking_ : request.locking)
       .set_tag(request.tag)
       .set_object(request.object, request.object_page);
   if (request.growth == MapRequest::Growth::down) prototype.set_grows_down();
@@ -252,28 +253,39 @@ base::Result<base::VpnRange> AddressSpace<M>::map_unchecked(const MapRequest& re
       access.can_write()) {
     prototype.set_charged();
   }
-  Locking locking = request.locking;
+  return prototype;
+}
+
+template <Machine M>
+base::Result<base::VpnRange> AddressSpace<M>::map_unchecked(const MapRequest& request) {
   base::VpnRange range;
+  Locking locking = Locking::none;
   {
     Operation operation(*this);
-    if (future_locking_ != Locking::none && locking == Locking::none) {
-      locking = future_locking_;
-      prototype.set_locking(locking);
-    }
+    const Mapping prototype = prototype_of(request);
+    locking = prototype.locking();
     BASE_TRY_ASSIGN(range, map_locked(operation, prototype, request.placement));
   }
-  if (request.population == Population::now || options_.population == Population::now ||
-      locking == Locking::all) {
-    // As with Linux, a page that cannot be brought in is left to its first access.
-    const base::Access want = access.can_write() && request.sharing == Sharing::private_copy
-                                  ? base::Access(base::Right::write)
-                              : access.can_read() ? base::Access(base::Right::read)
-                                                  : base::Access(base::Right::execute);
-    if (access.any(base::Right::read | base::Right::write | base::Right::execute)) {
-      (void)populate(range, want);
-    }
-  }
+  populate_new(range, request, locking);
   return range;
+}
+
+// As with Linux, a page that cannot be brought in is left to its first access.
+template <Machine M>
+void AddressSpace<M>::populate_new(base::VpnRange range, const MapRequest& request,
+                                   Locking locking) {
+  if (request.population == Population::lazy && options_.population == Population::lazy &&
+      locking != Locking::all) {
+    return;
+  }
+  const base::Access access = request.access.without(base::Right::user);
+  const base::Access want = access.can_write() && request.sharing == Sharing::private_copy
+                                ? base::Access(base::Right::write)
+                            : access.can_read() ? base::Access(base::Right::read)
+                                                : base::Access(base::Right::execute);
+  if (access.any(base::Right::read | base::Right::write | base::Right::execute)) {
+    (void)populate(range, want);
+  }
 }
 
 // `prototype` has its place at page 0. Takes a reference to its object on success.

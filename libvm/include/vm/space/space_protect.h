@@ -69,6 +69,14 @@ base::Status AddressSpace<M>::protect(base::VpnRange range, base::Access wanted)
     BASE_TRY_ASSIGN(reserve, table_.prepare(range, loses_rights ? Prepare::present : Prepare::edges,
                                             large, operation.batch));
   }
+  set_access(range, access, closed, reserve, operation.batch);
+  return {};
+}
+
+// The part of protect that cannot fail: everything is prepared.
+template <Machine M>
+void AddressSpace<M>::set_access(base::VpnRange range, base::Access access, ClosedTables closed,
+                                 Reserve& reserve, Batch& batch) {
   change_mappings(range, [&](Mapping& mapping) BASE_NO_THREAD_SAFETY_ANALYSIS {
     mapping.set_access(access);
     if (access.can_write() && !mapping.is_shared() && !mapping.charged()) {
@@ -78,10 +86,8 @@ base::Status AddressSpace<M>::protect(base::VpnRange range, base::Access wanted)
   });
   publish_mappings();
   map_.for_each(range, [&](const Mapping& mapping) {
-    table_.protect(mapping.range().intersect(range), table_access(mapping), closed, reserve,
-                   operation.batch);
+    table_.protect(mapping.range().intersect(range), table_access(mapping), closed, reserve, batch);
   });
-  return {};
 }
 
 }  // namespace vm

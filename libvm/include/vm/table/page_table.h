@@ -56,6 +56,10 @@ enum class Prepare : uint8_t {
 // Whether a fault may put a leaf larger than 4 KiB across the edge of a prepared range meanwhile.
 enum class LargeLeaves : uint8_t { none, possible };
 
+// Whether tables that are there now, at the edges of where entries will arrive, may be gone by
+// then.
+enum class EdgeTables : uint8_t { stay, may_go };
+
 // What protect() does below closed entries.
 enum class ClosedTables : uint8_t {
   skip,  // rights are only gained: nothing to do
@@ -159,11 +163,12 @@ class PageTable {
                                                    Batch& batch);
 
   // The same in steps, for entries that come from another tree: prepare_arrival() prepares
-  // remove(target), count() each page in ascending order, reserve() the tables for all. Then put()
-  // enters each where nothing is; take() takes it out of the other tree, which is prepared
+  // remove(target), count() each page in ascending order, needed() is the tables for all. Then
+  // put() enters each where nothing is; take() takes it out of the other tree, which is prepared
   // (present). References and pins move with the entry. No faults in either space.
   class Arrival;
-  [[nodiscard]] base::Result<Arrival> prepare_arrival(base::VpnRange target, Batch& batch);
+  [[nodiscard]] base::Result<Arrival> prepare_arrival(base::VpnRange target, EdgeTables edges,
+                                                      Batch& batch);
   [[nodiscard]] Entry take(base::Vpn page, Batch& batch);
   void put(base::Vpn page, const Entry& entry, Reserve& tables, Batch& batch);
 

@@ -41,28 +41,28 @@ base::Status PageTable<M>::for_each_moved(base::VpnRange from, base::Vpn to, Ste
 template <Machine M>
 class PageTable<M>::Arrival {
  public:
-  Arrival(PageTable& tree, base::VpnRange target) : tree_(tree), target_(target) {}
+  Arrival(PageTable& tree, base::VpnRange target, EdgeTables edges)
+      : tree_(tree), target_(target), edges_(edges) {}
 
   // An entry at `level` for `page`; pages ascend.
   void count(base::Vpn page, unsigned level) {
     for (; level < tree_.system_.features().levels; ++level) {
       const base::VpnRange table = tree_.entry_pages(page, level + 1);
       if (any_ && table.contains(last_)) break;  // counted, and those above it
-      if (target_.contains(table) || tree_.descend(page, level).level != level) {
+      if (edges_ == EdgeTables::may_go || target_.contains(table) ||
+          tree_.descend(page, level).level != level) {
         needed_ += base::PageCount(1);
       }
     }
     any_ = true;
     last_ = page;
   }
-  // Error::out_of_memory.
-  [[nodiscard]] base::Result<Reserve> reserve() {
-    return Reserve::of(tree_.system_.frames(), needed_);
-  }
+  [[nodiscard]] base::PageCount needed() const { return needed_; }
 
  private:
   PageTable& tree_;
   base::VpnRange target_;
+  EdgeTables edges_;
   base::PageCount needed_;
   base::Vpn last_;
   bool any_ = false;
@@ -70,12 +70,13 @@ class PageTable<M>::Arrival {
 
 template <Machine M>
 base::Result<typename PageTable<M>::Arrival> PageTable<M>::prepare_arrival(base::VpnRange target,
+                                                                           EdgeTables edges,
                                                                            Batch& batch) {
   if (!target.empty()) {
     BASE_TRY(prepare_edge(target, target.first(), batch));
     BASE_TRY(prepare_edge(target, target.last(), batch));
   }
-  return Arrival(*this, target);
+  return Arrival(*this, target, edges);
 }
 
 template <Machine M>
@@ -97,12 +98,12 @@ base::Result<typename PageTable<M>::Reserve> PageTable<M>::prepare_move(base::Vp
       BASE_TRY(split_larger({root_, system_.features().levels}, from, level, batch));
     }
   }
-  BASE_TRY_ASSIGN(Arrival arrival, prepare_arrival(target, batch));
+  BASE_TRY_ASSIGN(Arrival arrival, prepare_arrival(target, EdgeTables::stay, batch));
   BASE_TRY(for_each_moved(from, to, [&](Place place, base::Vpn, base::Vpn page) {
     arrival.count(page, place.level);
     return base::Status();
   }));
-  return arrival.reserve();
+  return Reserve::of(system_.frames(), arrival.needed());
 }
 
 // Splits every leaf at `level` in the range.
