@@ -64,5 +64,8 @@ Outcome<> File::set_size(uint64_t) {
 Outcome<> File::sync() {
   return Errno::invalid;
 }
+Outcome<> File::set_attributes(const AttributeChange&) {
+  return Errno::read_only;
+}
 
 }  // namespace kernel

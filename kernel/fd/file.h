@@ -12,6 +12,7 @@
 
 #include "base/access.h"
 #include "base/atomic.h"
+#include "kernel/fd/attribute_change.h"
 #include "kernel/fd/file_status.h"
 #include "kernel/fd/open_flags.h"
 #include "kernel/fd/path_text.h"
@@ -118,6 +119,13 @@ class File : public RefCounted<File> {
   // EINVAL.
   virtual Outcome<> set_size(uint64_t size);
   virtual Outcome<> sync();
+  // EROFS.
+  virtual Outcome<> set_attributes(const AttributeChange& change);
+  // Whether it may go to another process through a scheme.
+  [[nodiscard]] virtual bool may_be_passed() const { return true; }
+  // Asks what poll() is to say, where that takes asking: before the first poll() of a wait, by the
+  // waiting thread, which may block. EINTR: a signal.
+  virtual Outcome<> prepare_poll(uint32_t) { return {}; }
 
  protected:
   // Of `flags`, what open_flag::transient names is dropped.

@@ -22,6 +22,15 @@ uint32_t look(std::span<PollItem> items, PollTable* table) {
 }  // namespace
 
 Outcome<uint32_t> wait_for_events(std::span<PollItem> items, Deadline deadline) {
+  for (PollItem& item : items) {
+    if (item.file) {
+      const Outcome<> prepared = item.file->prepare_poll(item.wanted);
+      if (!prepared.ok()) {
+        return prepared.error() == Errno::restart ? Errno::restart_without_handler
+                                                  : prepared.error();
+      }
+    }
+  }
   // Most calls find something at once and need no place in any queue.
   if (const uint32_t count = look(items, nullptr); count != 0 || deadline.has_passed()) {
     return count;

@@ -19,6 +19,18 @@ Transfer::Transfer(const void* kernel, size_t size)
       remaining_(size),
       side_(Side::kernel) {}
 
+Segment Transfer::next_user_piece() {
+  if (side_ == Side::kernel || remaining_ == 0) {
+    return {};
+  }
+  skip_finished();
+  return {segments_.front().base + offset_, segments_.front().size - offset_};
+}
+
+size_t Sink::skip(size_t size) {
+  return advance(size, [](uint64_t, size_t, size_t count) { return count; });
+}
+
 size_t Sink::put(std::span<const uint8_t> bytes) {
   return advance(bytes.size(), [&](uint64_t to, size_t done, size_t count) -> size_t {
     if (side_ == Side::kernel) {

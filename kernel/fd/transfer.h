@@ -32,6 +32,8 @@ class Transfer {
   [[nodiscard]] uint64_t moved() const { return moved_; }
   // Whether a copy stopped at memory that cannot be accessed.
   [[nodiscard]] bool faulted() const { return faulted_; }
+  // The user memory that comes next in one piece; of size 0: kernel memory, or nothing is left.
+  [[nodiscard]] Segment next_user_piece();
 
  protected:
   enum class Side : uint8_t { user, kernel };
@@ -83,6 +85,8 @@ class Sink : public Transfer {
   [[nodiscard]] size_t put(std::span<const uint8_t> bytes);
   // The same for `size` zeroes.
   [[nodiscard]] size_t put_zeroes(size_t size);
+  // Takes up to `size` bytes for filled: somebody else has stored them.
+  size_t skip(size_t size);
 };
 
 class Source : public Transfer {

@@ -15,7 +15,8 @@ enum class MemoryTag : uint32_t {
   data,
   file,
   shared,
-  signals
+  signals,
+  lent
 };
 
 [[nodiscard]] constexpr const char* memory_tag_name(uint32_t tag) {
@@ -28,6 +29,7 @@ enum class MemoryTag : uint32_t {
     case MemoryTag::file: return "file";
     case MemoryTag::shared: return "shared";
     case MemoryTag::signals: return "signals";
+    case MemoryTag::lent: return "lent";
     case MemoryTag::anonymous: break;
   }
   return "anonymous";

@@ -147,6 +147,10 @@ class Process : public RefCounted<Process> {
   bool leads_session BASE_GUARDED_BY(process_lock) = false;
   bool has_executed BASE_GUARDED_BY(process_lock) = false;  // since it was forked
   bool vfork_pending BASE_GUARDED_BY(process_lock) = false;
+  // Scheme daemons (scheme/scheme_waits.h): it has been one; a mark and a list for looking at them.
+  bool serves_schemes BASE_GUARDED_BY(process_lock) = false;
+  uint64_t scheme_mark BASE_GUARDED_BY(process_lock) = 0;
+  Process* scheme_next BASE_GUARDED_BY(process_lock) = nullptr;
   // What the parent hears when it ends (SIGCHLD, or as clone said); 0: nothing.
   uint32_t exit_signal BASE_GUARDED_BY(process_lock) = default_exit_signal;
   // Job control: a stop or a continuation that wait4 has not reported.

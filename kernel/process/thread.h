@@ -20,6 +20,7 @@ namespace kernel {
 
 class CallResult;
 class Process;
+class UserQueue;
 struct CallArguments;
 
 enum class ThreadState : uint8_t { fresh, ready, running, waiting, ended };
@@ -104,6 +105,8 @@ class Thread : public RefCounted<Thread> {
 
   // ---- process_lock
   base::ListNode process_node;
+  // What daemon it waits for (scheme/scheme_waits.h), nullptr: none.
+  const UserQueue* awaited_scheme = nullptr;
   ThreadSignals signals;
 
   // ---- The scheduler's

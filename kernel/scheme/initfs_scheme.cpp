@@ -103,7 +103,7 @@ class InitfsScheme final : public Scheme {
     const Text text(reinterpret_cast<const char*>(entry->contents.data()), entry->contents.size());
     return text.copy(target, capacity);
   }
-  uint64_t magic() const override { return 0x8584'58f6; }  // ramfs
+  Outcome<Usage> usage() override { return Usage{0x8584'58f6, 0, 0}; }  // ramfs
 };
 
 }  // namespace

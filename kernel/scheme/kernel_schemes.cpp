@@ -24,7 +24,7 @@ void init_schemes() {
       make_initfs_scheme, make_null_scheme,   make_zero_scheme,    make_random_scheme,
       make_debug_scheme,  make_time_scheme,   make_console_scheme, make_tty_scheme,
       make_pipe_scheme,   make_dev_scheme,    make_fail_scheme,    make_proc_scheme,
-      make_sys_scheme,    make_memory_scheme,
+      make_sys_scheme,    make_memory_scheme, make_scheme_scheme,
   };
   for (const auto make : makers) {
     if (!register_scheme(require(make())).ok()) {

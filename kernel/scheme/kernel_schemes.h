@@ -20,6 +20,7 @@ void init_schemes();
 [[nodiscard]] base::Result<Ref<Scheme>> make_proc_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_random_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_scheme_list();
+[[nodiscard]] base::Result<Ref<Scheme>> make_scheme_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_sys_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_time_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_tty_scheme();

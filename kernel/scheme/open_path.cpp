@@ -34,6 +34,12 @@ Outcome<> check_kind(const Resolved& place, uint32_t flags) {
   return {};
 }
 
+constexpr unsigned max_created_links = 8;
+
+struct LinkTarget {
+  char text[max_path];
+};
+
 // The open file behind a link is shared, not opened again.
 Outcome<Ref<File>> share(Ref<File> file, uint32_t flags) {
   const uint32_t mode = flags & open_flag::access_mode;
@@ -58,13 +64,30 @@ Outcome<Ref<File>> open_resolved(Resolved place, const OpenRequest& request) {
     return share(base::move(place.file), request.flags);
   }
   BASE_TRY_ASSIGN(Ref<File> file, place.scheme->open(place.rest(), request));
-  if (!file->path()) {
+  // One that a daemon passed on is not ours to name.
+  if (!file->path() && file->references() == 1) {
     file->set_path(base::move(path));
   }
   return file;
 }
 
-Outcome<Ref<File>> create_or_open(Text base, Text path, const OpenRequest& request, LastLink last) {
+Outcome<Ref<File>> create_or_open(Text base, Text path, const OpenRequest& request, LastLink last,
+                                  unsigned links);
+
+// `found` is a link whose target does not exist.
+Outcome<Ref<File>> create_behind_link(const ResolvedParent& found, const OpenRequest& request,
+                                      LastLink last, unsigned links) {
+  if (links == 0) {
+    return Errno::too_many_links;
+  }
+  BASE_TRY_ASSIGN(const auto target, make_owned<LinkTarget>());
+  BASE_TRY_ASSIGN(const size_t size,
+                  found.parent.scheme->read_link(found.rest(), target->text, max_path));
+  return create_or_open(found.parent.path->text(), {target->text, size}, request, last, links - 1);
+}
+
+Outcome<Ref<File>> create_or_open(Text base, Text path, const OpenRequest& request, LastLink last,
+                                  unsigned links) {
   BASE_TRY_ASSIGN(ResolvedParent found, resolve_parent(base, path));
   if (found.parent.scheme->walk() == Walk::whole) {
     return open_resolved(base::move(found.parent), request);
@@ -73,20 +96,21 @@ Outcome<Ref<File>> create_or_open(Text base, Text path, const OpenRequest& reque
     return Errno::is_directory;
   }
   if (!found.exists) {
-    const Text parent = found.parent.rest();
-    const Text whole = found.path->text();
-    // The name below the parent, which may be the root of its scheme.
-    const size_t start = parent.empty() ? whole.rfind('/') + 1 : found.parent.rest_start;
-    return found.parent.scheme->create(whole.substr(start), request);
+    BASE_TRY_ASSIGN(Ref<File> file, found.parent.scheme->create(found.rest(), request));
+    if (!file->path() && file->references() == 1) {
+      file->set_path(found.path);
+    }
+    return file;
   }
   if (request.flags & open_flag::exclusive) {
     return Errno::exists;
   }
   Outcome<Resolved> place = resolve_path(base, path, last);
   if (!place.ok()) {
-    // A link to where nothing is would be followed and the file created there.
-    return place.error() == Errno::no_entry ? Outcome<Ref<File>>(Errno::read_only)
-                                            : Outcome<Ref<File>>(place.error());
+    // A link to where nothing is is followed and the file created there.
+    return place.error() == Errno::no_entry && found.status.is(mode_link)
+               ? create_behind_link(found, request, last, links)
+               : Outcome<Ref<File>>(place.error());
   }
   return open_resolved(base::move(place).value(), request);
 }
@@ -104,10 +128,13 @@ Outcome<Ref<File>> open_path(Text base, Text path, const OpenRequest& asked) {
       return Errno::invalid;
     }
     BASE_TRY_ASSIGN(const Resolved place, resolve_path(base, path, LastLink::follow));
-    return place.status.is(mode_directory) ? Errno::read_only : Errno::not_directory;
+    if (!place.status.is(mode_directory)) {
+      return Errno::not_directory;
+    }
+    return place.scheme->is_read_only() ? Errno::read_only : Errno::not_supported;
   }
   if (request.flags & open_flag::create) {
-    return create_or_open(base, path, request, last);
+    return create_or_open(base, path, request, last, max_created_links);
   }
   BASE_TRY_ASSIGN(Resolved place, resolve_path(base, path, last));
   return open_resolved(base::move(place), request);

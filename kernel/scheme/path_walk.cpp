@@ -204,7 +204,11 @@ Outcome<> PathWalker::walk(Text base, Text path) {
       // The rest is the scheme's business, to the byte.
       status_ = {};
       rest_.remove_prefix(rest_.starts_with('/') ? 1 : 0);
-      return rest_.empty() ? Outcome<>() : push(rest_);
+      if (!rest_.empty()) {
+        BASE_TRY(push(rest_));
+        ++at_.rest_start;  // the '/' between
+      }
+      return {};
     }
     if (!next_part()) {
       return {};

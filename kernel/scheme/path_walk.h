@@ -43,6 +43,12 @@ struct ResolvedParent {
   bool slash = false;  // the path ends with one
   bool exists = false;
   FileStatus status;  // if it exists; a symbolic link is itself
+
+  // The name in its scheme, whose root the parent may be.
+  [[nodiscard]] Text rest() const {
+    const bool below_root = parent.rest().empty() && parent.scheme->walk() == Walk::parts;
+    return path->text().substr(below_root ? path->text().rfind('/') + 1 : parent.rest_start);
+  }
 };
 
 [[nodiscard]] Outcome<ResolvedParent> resolve_parent(Text base, Text path);

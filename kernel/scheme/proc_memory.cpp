@@ -25,6 +25,7 @@ struct Names {
       case MemoryTag::file: return "[file]";
       case MemoryTag::shared: return "/dev/zero (deleted)";
       case MemoryTag::signals: return "[vdso]";
+      case MemoryTag::lent: return "[lent]";
       case MemoryTag::anonymous: break;
     }
     return {};

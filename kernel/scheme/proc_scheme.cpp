@@ -325,7 +325,7 @@ class ProcScheme final : public Scheme {
  public:
   ProcScheme() : Scheme("proc") {}
 
-  [[nodiscard]] uint64_t magic() const override { return 0x9fa0; }
+  Outcome<Usage> usage() override { return Usage{0x9fa0, 0, 0}; }
 
   Outcome<FileStatus> status(Text rest) override {
     BASE_TRY_ASSIGN(const Node node, parse(rest));

@@ -18,6 +18,7 @@
 namespace kernel {
 
 enum class Walk : uint8_t { parts, whole };
+enum class RemoveKind : uint8_t { file, directory };
 
 struct OpenRequest {
   uint32_t flags = 0;  // open_flag's
@@ -48,14 +49,29 @@ class Scheme : public RefCounted<Scheme> {
   [[nodiscard]] virtual bool is_read_only() const { return true; }
   // A file that does not exist. EROFS.
   virtual Outcome<Ref<File>> create(Text rest, const OpenRequest& request);
+  // Changes of names. With Walk::parts: the parents exist, what is made does not, and what is
+  // removed, renamed or linked does. `flags` are renameat2()'s; `mode` of a node has its type, the
+  // umask is taken off. EROFS.
+  virtual Outcome<> make_directory(Text rest, uint32_t mode);
+  virtual Outcome<> make_node(Text rest, uint32_t mode, uint64_t device);
+  virtual Outcome<> remove(Text rest, RemoveKind kind);
+  virtual Outcome<> rename(Text from, Text to, uint32_t flags);
+  virtual Outcome<> link(Text existing, Text rest);
+  virtual Outcome<> make_link(Text target, Text rest);
+  // EROFS.
+  virtual Outcome<> set_attributes(Text rest, const AttributeChange& change);
 
   // Tells the scheme's files from other schemes' (st_dev). Given when registered.
   [[nodiscard]] uint64_t device() const { return device_; }
   void set_device(uint64_t device) { device_ = device; }
 
-  // statfs()'s f_type, and the size of the file system in bytes.
-  [[nodiscard]] virtual uint64_t magic() const { return 0x6c76'6d00; }
-  [[nodiscard]] virtual uint64_t total_bytes() const { return 0; }
+  // statfs()'s f_type, and the file system's size in bytes.
+  struct Usage {
+    uint64_t magic = 0x6c76'6d00;
+    uint64_t bytes = 0;
+    uint64_t free_bytes = 0;
+  };
+  virtual Outcome<Usage> usage() { return Usage{}; }
 
  protected:
   // `name` lives as long as the scheme; lower-case letters, digits, '-', '_', '.'.

@@ -129,8 +129,10 @@ CallResult put_file_system(const Resolved& place, base::UserAddr to) {
   constexpr uint64_t valid = 0x20;
   FileSystemStatus result{};
   if (place.scheme) {
-    result.type = place.scheme->magic();
-    result.blocks = place.scheme->total_bytes() / block_size;
+    BASE_TRY_ASSIGN(const Scheme::Usage usage, place.scheme->usage());
+    result.type = usage.magic;
+    result.blocks = usage.bytes / block_size;
+    result.free_blocks = result.available_blocks = usage.free_bytes / block_size;
     result.flags = place.scheme->is_read_only() ? read_only_valid : valid;
     result.id = place.scheme->device();
   }

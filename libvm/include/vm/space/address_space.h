@@ -81,6 +81,10 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::Result<base::VpnRange> borrow(AddressSpace& lender,
                                                     const BorrowRequest& request);
 
+  // What lend() has answered from private memory is over: `page` is ordinary memory again, which a
+  // clone shares, unless somebody else still holds the frame. The caller has dropped its reference.
+  void give_back(base::Vpn page, base::Pfn frame);
+
   // Moves mappings with their contents from `giver` to here; both must be whole. Errors:
   // invalid_argument (self), not_mapped (a hole in the source), busy (sealed, borrowed, or one of
   // the spaces lends pages), and those of map().

@@ -205,6 +205,26 @@ PageAnswer AddressSpace<M>::lend_resident(base::Vpn page) {
 }
 
 template <Machine M>
+void AddressSpace<M>::give_back(base::Vpn page, base::Pfn frame) {
+  base::Guard guard(lock_);
+  // A loan's borrowers find its pages without the lock, by their pins.
+  if (!loans_.empty()) return;
+  const Found found = table_.lookup(page);
+  if (found.entry.kind != EntryKind::leaf || found.level != 1 || found.entry.frame != frame ||
+      !has_flag(found.entry, LeafFlag::pinned)) {
+    return;
+  }
+  FrameRecord* record = machine().counted(frame);
+  if (record == nullptr || record->state() != FrameState::borrowed || !record->is_exclusive()) {
+    return;
+  }
+  record->set_state(FrameState::private_page);
+  Batch batch = table_.batch();
+  table_.unpin(page, batch);
+  batch.settle();
+}
+
+template <Machine M>
 void AddressSpace<M>::loan_ended(Loan& loan) {
   base::Guard guard(lock_);
   if (loan.node.linked()) loans_.remove(loan);

@@ -1,0 +1,118 @@
+// UserQueue: what is between the callers of a user scheme and its daemon: submissions that wait to
+// be read, those that wait to be answered, and the window that short buffers are copied through.
+//
+// Tags are never used twice, so an unknown, repeated or foreign one is not found. Calls are
+// bounded: each takes a slot (a page of the window) until the daemon has answered, even if its
+// caller is gone; who finds none waits. `reserved_slots` are kept from calls that may wait for
+// other calls (SCHEME_READ, SCHEME_POLL), so that those can be made.
+//
+// Lock: a spin lock, leaf but for wait queues'. Items are called without it.
+#pragma once
+
+#include "kernel/host/text.h"
+#include "kernel/memory/shared_memory.h"
+#include "kernel/process/wait_queue.h"
+#include "kernel/scheme/queue_item.h"
+
+namespace kernel {
+
+class UserFile;
+
+class UserQueue : public RefCounted<UserQueue> {
+ public:
+  static constexpr uint32_t slot_count = 256;
+  static constexpr uint32_t reserved_slots = 32;
+  // Pages asked for at once; more is refused.
+  static constexpr uint32_t max_page_requests = 8192;
+
+  explicit UserQueue(Text name);
+  ~UserQueue();
+
+  [[nodiscard]] Text name() const { return {name_, name_size_}; }
+
+  // ---- The daemon's side
+
+  // `space` serves from now on. EINVAL: it has begun; ENOMEM.
+  [[nodiscard]] Outcome<> start(const Ref<UserSpace>& space, uint64_t flags);
+  [[nodiscard]] bool is_started() const { return started_.load<base::Order::acquire>() != 0; }
+  [[nodiscard]] bool has_flag(uint64_t flag) const { return is_started() && (flags_ & flag) != 0; }
+  // Whether `space` may read and answer.
+  [[nodiscard]] bool is_served_by(const UserSpace& space) const;
+  // After start().
+  [[nodiscard]] UserSpace& space() const { return *space_; }
+  // The process that read last, for deadlock.h. 0: none has.
+  [[nodiscard]] uint32_t server() const { return server_.load<base::Order::relaxed>(); }
+  void set_server(uint32_t process) { server_.store<base::Order::relaxed>(process); }
+
+  // The next item to read; it is the reader's until one of the three that follow. No reference:
+  // nothing waits.
+  [[nodiscard]] Ref<QueueItem> take(uint64_t& tag);
+  void delivered(QueueItem& item);
+  void not_delivered(QueueItem& item);
+  void delivery_failed(QueueItem& item);
+  // Takes out what `tag` names. No reference: there is no such item.
+  [[nodiscard]] Ref<QueueItem> take_answered(uint64_t tag);
+  [[nodiscard]] bool has_waiting() const;
+  [[nodiscard]] WaitQueue& readable() { return readable_; }
+
+  // The daemon is gone: everything is over, nothing more is submitted.
+  void die();
+  [[nodiscard]] bool is_dead() const { return dead_.load<base::Order::acquire>() != 0; }
+
+  // ---- The callers' side
+
+  // ENODEV.
+  [[nodiscard]] Outcome<> submit(Ref<QueueItem> item);
+  // Takes an item back that has not been read. False: the daemon has it, or it is over.
+  [[nodiscard]] bool withdraw(QueueItem& item);
+  // Tells the daemon that nobody wants `item` any more, if it has it.
+  void cancel(QueueItem& item);
+
+  enum class SlotUse : uint8_t { any, may_wait };
+  // False: there is none just now. Without a slot: the daemon is gone.
+  [[nodiscard]] bool try_slot(SlotUse use, uint32_t& slot);
+  // Waits for a slot. ENODEV; restart: a signal.
+  [[nodiscard]] Outcome<uint32_t> take_slot(SlotUse use);
+  void free_slot(uint32_t slot);
+  // The slot's memory here, and where the daemon has it. ENOMEM.
+  [[nodiscard]] Outcome<HeldPage> slot_page(uint32_t slot);
+  [[nodiscard]] uint64_t slot_address(uint32_t slot) const {
+    return window_address_ + slot * base::page_size;
+  }
+
+  // ---- Files that poll, by the daemon's number
+  void add_poller(UserFile& file);
+  void remove_poller(UserFile& file);
+  // ENOENT: none has that number.
+  [[nodiscard]] Outcome<> tell_events(uint64_t file, uint32_t events);
+
+ private:
+  static constexpr size_t bucket_count = 64;
+  using Items = base::List<QueueItem, &QueueItem::node_>;
+
+  [[nodiscard]] Items& bucket(uint64_t tag) BASE_REQUIRES(lock_) { return delivered_[tag % bucket_count]; }
+
+  char name_[32];
+  size_t name_size_;
+
+  // Set once by start().
+  base::Atomic<uint32_t> started_{0};
+  uint64_t flags_ = 0;
+  Ref<UserSpace> space_;
+  vm::ObjectRef window_;
+  uint64_t window_address_ = 0;
+
+  base::Atomic<uint32_t> dead_{0};  // written under lock_
+  base::Atomic<uint32_t> server_{0};
+  mutable SpinLock lock_;
+  Items waiting_ BASE_GUARDED_BY(lock_);
+  Items delivered_[bucket_count] BASE_GUARDED_BY(lock_);
+  uint64_t last_tag_ BASE_GUARDED_BY(lock_) = 0;
+  uint64_t used_slots_[slot_count / 64] BASE_GUARDED_BY(lock_) = {};
+  uint32_t free_slots_ BASE_GUARDED_BY(lock_) = slot_count;
+  UserFile* pollers_ BASE_GUARDED_BY(lock_) = nullptr;
+  WaitQueue readable_;
+  WaitQueue room_;
+};
+
+}  // namespace kernel
