@@ -2,6 +2,7 @@
 
 #include "cpu/cpu.h"
 #include "kernel/process/wait_queue.h"
+#include "kernel/scheme/scheme_waits.h"
 
 namespace kernel {
 
@@ -38,12 +39,20 @@ vm::PageNotifier page_notifier() {
 PageWaitResult wait_for_page(vm::WaitToken& token) {
   const cpu::InterruptState before = cpu::mask_interrupts();
   cpu::unmask_interrupts();
+  const ObjectSchemeWait waiting(*token.object.get());
   const WaitResult result =
-      wait_until(waits->of(*token.object.get()), WaitKind::killable, Deadline::never(),
-                 [&] { return token.object->is_over(token.wait); });
+      waiting.is_refused()
+          ? WaitResult::timed_out
+          : wait_until(waits->of(*token.object.get()), WaitKind::killable, Deadline::never(),
+                       [&] { return token.object->is_over(token.wait); });
   (void)cpu::mask_interrupts();
   cpu::restore_interrupts(before);
-  return result == WaitResult::ready ? PageWaitResult::over : PageWaitResult::interrupted;
+  switch (result) {
+    case WaitResult::ready: return PageWaitResult::over;
+    case WaitResult::timed_out: return PageWaitResult::refused;
+    case WaitResult::interrupted: break;
+  }
+  return PageWaitResult::interrupted;
 }
 
 }  // namespace kernel

@@ -12,10 +12,11 @@ void init_page_waits();
 // What a Paged object whose pager answers later is made with.
 [[nodiscard]] vm::PageNotifier page_notifier();
 
-enum class PageWaitResult : uint8_t { over, interrupted };
+enum class PageWaitResult : uint8_t { over, interrupted, refused };
 
 // Blocks until what `token` stands for has happened: look at everything anew then. interrupted:
-// the thread has to end. No lock held; interrupts in any state, and the same afterwards.
+// the thread has to end; refused: it would wait for itself (scheme/scheme_waits.h). No lock held;
+// interrupts in any state, and the same afterwards.
 [[nodiscard]] PageWaitResult wait_for_page(vm::WaitToken& token);
 
 }  // namespace kernel

@@ -4,6 +4,7 @@
 #include "cpu/cpu.h"
 #include "kernel/process/exit.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -20,6 +21,7 @@ void change_memory(Process& process, Image& image) {
     process.keep_usage(*old);
   }
   old.reset();
+  UserObject::sweep();
   Limits limits;
   {
     const base::Guard guard(process_lock);

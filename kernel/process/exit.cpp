@@ -8,6 +8,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/process/signal_mask.h"
 #include "kernel/process/signal_stop.h"
+#include "kernel/scheme/user_object.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel {
@@ -57,6 +58,7 @@ void end_process(Process& process) {
     }
   }
   space.reset();
+  UserObject::sweep();
   release_vfork_parent(process);
 }
 

@@ -56,6 +56,7 @@ Outcome<> CallBuffer::bring_in(UserSpace& space) const {
     }
     switch (wait_for_page(outcome.token())) {
       case PageWaitResult::over: break;
+      case PageWaitResult::refused: return Errno::bad_address;
       case PageWaitResult::interrupted: return Errno::interrupted;
     }
   }

@@ -38,6 +38,8 @@ class PathWalker {
   // Looks `part_` up in the directory where the walk is. True: the walk is over.
   [[nodiscard]] Outcome<bool> step();
   [[nodiscard]] Outcome<> look();
+  // Where a walk begins there is a directory: asked for only if the path ends there.
+  [[nodiscard]] Outcome<> look_at_start();
   [[nodiscard]] Outcome<> follow();
   [[nodiscard]] bool is_last() const { return rest_.find_first_not_of('/') == Text::npos; }
   [[nodiscard]] bool has_slash() const { return is_last() && !rest_.empty(); }
@@ -96,11 +98,21 @@ Outcome<> PathWalker::look() {
   return {};
 }
 
+Outcome<> PathWalker::look_at_start() {
+  if (is_last()) {
+    return look();
+  }
+  at_ = locate_path(canonical());
+  status_ = {};
+  status_.mode = mode_directory;
+  return at_.scheme ? Outcome<>() : Outcome<>(Errno::no_entry);
+}
+
 Outcome<> PathWalker::begin(Text base, Text path) {
   BASE_TRY(set_pending(path));
   if (path.starts_with('/')) {
     done_size_ = 0;
-    return look();
+    return look_at_start();
   }
   const size_t colon = path.find_first_of(":/");
   if (colon != Text::npos && path[colon] == ':' && find_scheme(path.substr(0, colon))) {
@@ -110,7 +122,7 @@ Outcome<> PathWalker::begin(Text base, Text path) {
   } else {
     BASE_TRY(set_done(base));
   }
-  return enters_whole_scheme() ? Outcome<>() : look();
+  return enters_whole_scheme() ? Outcome<>() : look_at_start();
 }
 
 bool PathWalker::next_part() {
@@ -156,7 +168,7 @@ Outcome<> PathWalker::follow() {
   } else {
     pop();
   }
-  return look();
+  return look_at_start();
 }
 
 Outcome<bool> PathWalker::step() {

@@ -9,6 +9,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/process/load.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/mounts.h"
 #include "kernel/scheme/proc_files.h"
 #include "kernel/syscall/system_name.h"
 
@@ -164,7 +165,16 @@ Outcome<> write_mounts(TextBuilder& text) {
       "dev /dev dev rw 0 0\n"
       "proc /proc proc ro 0 0\n"
       "scheme /scheme scheme rw 0 0\n");
-  return {};
+  for (size_t i = 0;; ++i) {
+    const Mounted mounted = mount_at(i);
+    if (!mounted.scheme) {
+      return {};
+    }
+    const Text name = mounted.scheme->name();
+    const Text at = mounted.at->text();
+    text.print("%.*s %.*s scheme %s 0 0\n", int(name.size()), name.data(), int(at.size()),
+               at.data(), mounted.scheme->is_read_only() ? "ro" : "rw");
+  }
 }
 
 std::span<const SystemFile> system_files() {

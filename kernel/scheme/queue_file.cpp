@@ -5,6 +5,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/scheme/registry.h"
 #include "kernel/scheme/scheme_waits.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -26,6 +27,7 @@ QueueFile::~QueueFile() {
   if (registered_) {
     (void)unregister_scheme(queue_->name());
     queue_->die();
+    UserObject::forget_all(*queue_);
   }
 }
 
@@ -76,6 +78,10 @@ Outcome<uint64_t> QueueFile::read(Sink& sink) {
     if (done != 0) {
       break;
     }
+    UserObject::sweep();
+    if (queue_->has_waiting()) {
+      continue;
+    }
     if (is_nonblocking()) {
       return Errno::again;
     }
@@ -85,6 +91,29 @@ Outcome<uint64_t> QueueFile::read(Sink& sink) {
     }
   }
   return done;
+}
+
+// Nobody maps the node: nothing is to be done.
+Outcome<> QueueFile::take_page_notice(const scheme_answer& notice) {
+  vm::ObjectRef held;
+  UserObject* object = UserObject::find(*queue_, notice.value[0], held);
+  if (notice.kind == SCHEME_RESIZED) {
+    if (notice.value[1] > UserObject::largest_file) {
+      return Errno::invalid;
+    }
+    if (object != nullptr) {
+      object->set_size(notice.value[1]);
+    }
+    return {};
+  }
+  if (notice.value[1] % base::page_size != 0 || notice.value[2] % base::page_size != 0 ||
+      notice.value[1] > UserObject::largest_file) {
+    return Errno::invalid;
+  }
+  if (object != nullptr) {
+    object->drop(notice.value[1], notice.value[2]);
+  }
+  return {};
 }
 
 Outcome<> QueueFile::take_notice(const scheme_answer& notice) {
@@ -100,6 +129,8 @@ Outcome<> QueueFile::take_notice(const scheme_answer& notice) {
       note_scheme_server(*queue_, current_process());
       return {};
     case SCHEME_EVENTS: return queue_->tell_events(notice.value[0], uint32_t(notice.value[1]));
+    case SCHEME_RESIZED:
+    case SCHEME_STALE: return take_page_notice(notice);
     default: return Errno::invalid;
   }
 }

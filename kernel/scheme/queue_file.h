@@ -26,6 +26,7 @@ class QueueFile final : public File {
   [[nodiscard]] Outcome<bool> read_one(Sink& sink);
   [[nodiscard]] Outcome<> take_word(const scheme_answer& word);
   [[nodiscard]] Outcome<> take_notice(const scheme_answer& notice);
+  [[nodiscard]] Outcome<> take_page_notice(const scheme_answer& notice);
 
   const Ref<UserQueue> queue_;
   bool registered_ = false;

@@ -1,6 +1,7 @@
 #include "kernel/scheme/registry.h"
 
 #include "kernel/host/spin_lock.h"
+#include "kernel/scheme/mounts.h"
 
 namespace kernel {
 
@@ -48,6 +49,7 @@ Outcome<> unregister_scheme(Text name) {
     }
     gone = Ref<Scheme>::adopt(*base::exchange(schemes[index], nullptr));
   }
+  forget_mounts(*gone);
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -51,6 +52,13 @@ SchemeWait::SchemeWait(UserQueue& queue) {
 SchemeWait::~SchemeWait() {
   const base::Guard guard(process_lock);
   current_thread().awaited_scheme = before_;
+}
+
+ObjectSchemeWait::ObjectSchemeWait(const vm::MemoryObject& object)
+    : queue_(UserObject::queue_of(object)) {
+  if (queue_) {
+    wait_.emplace(*queue_);
+  }
 }
 
 void note_scheme_server(UserQueue& queue, Process& process) {

@@ -7,6 +7,8 @@
 // such a circle. Lock: process_lock.
 #pragma once
 
+#include <optional>
+
 #include "kernel/scheme/user_queue.h"
 
 namespace kernel {
@@ -29,6 +31,17 @@ class [[nodiscard]] SchemeWait {
  private:
   const UserQueue* before_;
   bool stuck_ = false;
+};
+
+// The same while it waits for a page of `object`, if a daemon owes it.
+class [[nodiscard]] ObjectSchemeWait {
+ public:
+  explicit ObjectSchemeWait(const vm::MemoryObject& object);
+  [[nodiscard]] bool is_refused() const { return wait_.has_value() && !wait_->check().ok(); }
+
+ private:
+  Ref<UserQueue> queue_;
+  std::optional<SchemeWait> wait_;
 };
 
 // `process` serves `queue` from now on.

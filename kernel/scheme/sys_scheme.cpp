@@ -10,6 +10,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/scheme/kernel_schemes.h"
 #include "kernel/scheme/proc_files.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -31,6 +32,7 @@ Outcome<> write_memory(TextBuilder& text) {
 Outcome<> write_audit(TextBuilder& text) {
   while (reap_threads()) {
   }
+  UserObject::sweep();
   settle_memory();
   (void)heap_trim();
   uint32_t processes = 0;

@@ -48,6 +48,8 @@ class UserCall final : public QueueItem {
   // Submits and waits. What the daemon answered; EIO if it made no sense, ENODEV when it is gone,
   // EDEADLK if it could never answer. EINTR: the thread has to end.
   [[nodiscard]] Outcome<uint64_t> perform();
+  // Of SCHEME_OPEN.
+  [[nodiscard]] uint64_t open_flags() const { return submission_.value[0]; }
   // After perform().
   [[nodiscard]] uint64_t answer_value(unsigned index) const { return answer_.value[index]; }
   [[nodiscard]] Ref<File> take_given() { return base::move(given_); }

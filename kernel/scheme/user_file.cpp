@@ -7,6 +7,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/scheme/user_attributes.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -95,6 +96,12 @@ Outcome<Ref<File>> UserFile::open(Ref<UserFile> file, UserCall& call) {
   }
   file->opened_ = {number, call.answer_value(0), call.answer_value(1)};
   file->is_open_ = true;
+  if (file->opened_.node != 0 && (call.open_flags() & open_flag::truncate)) {
+    vm::ObjectRef held;
+    if (UserObject* object = file->pages(held)) {
+      object->set_size(0);
+    }
+  }
   if (file->polls()) {
     file->queue_->add_poller(*file);
   }
@@ -113,13 +120,33 @@ Outcome<Ref<File>> UserFile::dup_named(Text name, uint32_t flags) {
 
 // ---- Bytes
 
-Outcome<uint64_t> UserFile::read_some(Sink& sink, uint64_t position) {
+UserObject* UserFile::pages(vm::ObjectRef& held) const {
+  return opened_.node == 0 ? nullptr : UserObject::find(*queue_, opened_.node, held);
+}
+
+Outcome<uint64_t> UserFile::read_mapped(UserObject& object, Sink& sink, uint64_t position,
+                                        uint64_t& wanted) {
+  const uint64_t in_page = base::page_size - position % base::page_size;
+  const uint64_t size = object.size();
+  wanted = base::min(sink.remaining(), in_page);
+  if (position >= size) {
+    return uint64_t(0);
+  }
+  BASE_TRY_ASSIGN(const auto page,
+                  hold_page(object.pages(), vm::ObjectPage(position >> base::page_shift)));
+  return page ? Outcome<uint64_t>(sink.put({page->bytes() + position % base::page_size,
+                                            size_t(base::min(wanted, size - position))}))
+              : read_some(sink, position, wanted);
+}
+
+Outcome<uint64_t> UserFile::read_some(Sink& sink, uint64_t position, uint64_t limit) {
   BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_READ));
   call->value(0) = position;
   call->value(1) = flags();
   const Segment piece = sink.next_user_piece();
-  if (piece.size <= SCHEME_SHORT) {
-    BASE_TRY(call->use_short(base::min<uint64_t>(sink.remaining(), SCHEME_SHORT)));
+  if (base::min(piece.size, limit) <= SCHEME_SHORT) {
+    BASE_TRY(call->use_short(
+        base::min<uint64_t>(sink.remaining(), base::min<uint64_t>(limit, SCHEME_SHORT))));
     BASE_TRY_ASSIGN(const uint64_t got, call->perform());
     return sink.put({call->short_bytes(), size_t(got)});
   }
@@ -139,13 +166,38 @@ Outcome<uint64_t> UserFile::read_some(Sink& sink, uint64_t position) {
   return got.ok() ? Outcome<uint64_t>(got.value()) : Outcome<uint64_t>(got.error());
 }
 
+// What was written is what mappings show.
+void UserFile::tell_mappers(const UserCall& call, uint64_t position, uint64_t size) const {
+  vm::ObjectRef held;
+  UserObject* object = pages(held);
+  if (object == nullptr) {
+    return;
+  }
+  if (call.long_buffer() != nullptr) {
+    // Mapped since the call began: rare enough to ask for all of it again.
+    const uint64_t start = base::align_down(position, base::page_size);
+    object->set_size(base::max(object->size(), position + size));
+    object->drop(start, base::align_up(position + size, base::page_size) - start);
+    return;
+  }
+  const std::span<const uint8_t> bytes(call.short_bytes(), size);
+  for (uint64_t done = 0; done < size;) {
+    const uint64_t at = position + done;
+    const uint64_t count = base::min(size - done, base::page_size - at % base::page_size);
+    object->wrote(at, bytes.subspan(done, count));
+    done += count;
+  }
+}
+
 Outcome<uint64_t> UserFile::write_some(Source& source, uint64_t position, uint64_t& end) {
+  vm::ObjectRef held;
+  const bool mapped = pages(held) != nullptr;
   BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_WRITE));
   call->value(0) = position;
   call->value(1) = flags();
   const Segment piece = source.next_user_piece();
   uint64_t put = 0;
-  if (piece.size <= SCHEME_SHORT) {
+  if (piece.size <= SCHEME_SHORT || mapped) {
     BASE_TRY_ASSIGN(const auto buffer,
                     call->use_short(base::min<uint64_t>(source.remaining(), SCHEME_SHORT)));
     const size_t got = source.get(buffer);
@@ -174,6 +226,9 @@ Outcome<uint64_t> UserFile::write_some(Source& source, uint64_t position, uint64
     source.skip(put);
   }
   end = position == SCHEME_AT_END ? call->answer_value(0) : position + put;
+  if (put != 0 && end >= put && end <= UserObject::largest_file) {
+    tell_mappers(*call, end - put, put);
+  }
   return put;
 }
 
@@ -187,10 +242,12 @@ Outcome<uint64_t> UserFile::read_at(Sink& sink, uint64_t position) {
   uint64_t moved = 0;
   while (sink.remaining() != 0 && !sink.faulted()) {
     const uint64_t piece = sink.next_user_piece().size;
-    const uint64_t wanted =
-        base::min<uint64_t>(piece <= SCHEME_SHORT ? SCHEME_SHORT : SCHEME_LONGEST,
-                            piece <= SCHEME_SHORT ? sink.remaining() : piece);
-    const auto got = read_some(sink, position + moved);
+    vm::ObjectRef held;
+    uint64_t wanted = base::min<uint64_t>(piece <= SCHEME_SHORT ? SCHEME_SHORT : SCHEME_LONGEST,
+                                          piece <= SCHEME_SHORT ? sink.remaining() : piece);
+    UserObject* object = pages(held);
+    const auto got = object != nullptr ? read_mapped(*object, sink, position + moved, wanted)
+                                       : read_some(sink, position + moved);
     if (!got.ok()) {
       return moved_or(sink, moved, got.error());
     }
@@ -429,10 +486,36 @@ Outcome<> UserFile::set_size(uint64_t size) {
   BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_FTRUNCATE));
   call->value(0) = size;
   BASE_TRY(call->perform());
+  vm::ObjectRef held;
+  if (UserObject* object = pages(held)) {
+    object->set_size(size);
+  }
   return {};
 }
 
+Outcome<FileMapping> UserFile::map(const MapRequest& request) {
+  if (opened_.node == 0) {
+    return Errno::no_device;
+  }
+  if (queue_->is_served_by(current_space())) {
+    return Errno::would_deadlock;  // its pages could not be asked for
+  }
+  BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_MMAP));
+  call->value(0) = request.offset;
+  call->value(1) = request.size;
+  call->value(2) = (request.access.can_read() ? 1u : 0u) | (request.access.can_write() ? 2u : 0u) |
+                   (request.access.can_execute() ? 4u : 0u);
+  call->value(3) = request.shared ? 1 : 0;
+  BASE_TRY_ASSIGN(const uint64_t size, call->perform());
+  BASE_TRY_ASSIGN(vm::ObjectRef object, UserObject::find_or_make(*queue_, opened_.node, size));
+  return FileMapping{base::move(object), vm::ObjectPage(request.offset >> base::page_shift)};
+}
+
 Outcome<> UserFile::sync() {
+  vm::ObjectRef held;
+  if (UserObject* object = pages(held)) {
+    BASE_TRY(object->store());
+  }
   BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_FSYNC));
   BASE_TRY(call->perform());
   return {};

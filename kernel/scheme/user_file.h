@@ -9,6 +9,8 @@
 
 namespace kernel {
 
+class UserObject;
+
 class UserFile : public File {
  public:
   // What the daemon says of a file that it opened.
@@ -52,6 +54,7 @@ class UserFile : public File {
   CallResult ioctl(uint32_t request, uint64_t argument) override;
   CallResult control(int32_t command, uint64_t argument) override;
   Outcome<Ref<File>> dup_named(Text name, uint32_t flags) override;
+  Outcome<FileMapping> map(const MapRequest& request) override;
   Outcome<> set_size(uint64_t size) override;
   Outcome<> sync() override;
   Outcome<> set_attributes(const AttributeChange& change) override;
@@ -72,8 +75,15 @@ class UserFile : public File {
   [[nodiscard]] Outcome<Ref<UserCall>> make_call(uint32_t opcode) const {
     return UserCall::make(*queue_, opcode, opened_.number);
   }
-  // One call's worth. The bytes moved.
-  [[nodiscard]] Outcome<uint64_t> read_some(Sink& sink, uint64_t position);
+  // Its pages, if anybody maps it; `held` keeps them.
+  [[nodiscard]] UserObject* pages(vm::ObjectRef& held) const;
+  // One call's worth, at most `limit` bytes. The bytes moved.
+  [[nodiscard]] Outcome<uint64_t> read_some(Sink& sink, uint64_t position,
+                                            uint64_t limit = SCHEME_LONGEST);
+  // Of a mapped file, up to the end of a page.
+  [[nodiscard]] Outcome<uint64_t> read_mapped(UserObject& object, Sink& sink, uint64_t position,
+                                              uint64_t& wanted);
+  void tell_mappers(const UserCall& call, uint64_t position, uint64_t size) const;
   // `end`: the position after it.
   [[nodiscard]] Outcome<uint64_t> write_some(Source& source, uint64_t position, uint64_t& end);
   [[nodiscard]] Outcome<uint64_t> write_all(Source& source, uint64_t position, uint64_t& end);

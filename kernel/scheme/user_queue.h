@@ -80,6 +80,14 @@ class UserQueue : public RefCounted<UserQueue> {
     return window_address_ + slot * base::page_size;
   }
 
+  // ---- Pages
+  [[nodiscard]] bool may_request_pages() const {
+    return page_requests_.load<base::Order::relaxed>() < max_page_requests;
+  }
+  void count_page_request(int32_t change) {
+    page_requests_.fetch_add<base::Order::relaxed>(uint32_t(change));
+  }
+
   // ---- Files that poll, by the daemon's number
   void add_poller(UserFile& file);
   void remove_poller(UserFile& file);
@@ -90,7 +98,9 @@ class UserQueue : public RefCounted<UserQueue> {
   static constexpr size_t bucket_count = 64;
   using Items = base::List<QueueItem, &QueueItem::node_>;
 
-  [[nodiscard]] Items& bucket(uint64_t tag) BASE_REQUIRES(lock_) { return delivered_[tag % bucket_count]; }
+  [[nodiscard]] Items& bucket(uint64_t tag) BASE_REQUIRES(lock_) {
+    return delivered_[tag % bucket_count];
+  }
 
   char name_[32];
   size_t name_size_;
@@ -104,6 +114,7 @@ class UserQueue : public RefCounted<UserQueue> {
 
   base::Atomic<uint32_t> dead_{0};  // written under lock_
   base::Atomic<uint32_t> server_{0};
+  base::Atomic<uint32_t> page_requests_{0};
   mutable SpinLock lock_;
   Items waiting_ BASE_GUARDED_BY(lock_);
   Items delivered_[bucket_count] BASE_GUARDED_BY(lock_);

@@ -92,6 +92,7 @@
   X(mlock2) \
   X(mlockall) \
   X(mmap) \
+  X(mount) \
   X(mprotect) \
   X(mremap) \
   X(msync) \
@@ -181,6 +182,7 @@
   X(tkill) \
   X(truncate) \
   X(umask) \
+  X(umount2) \
   X(uname) \
   X(unlink) \
   X(unlinkat) \

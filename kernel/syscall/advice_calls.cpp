@@ -72,8 +72,8 @@ Outcome<> populate(UserSpace& space, base::VpnRange pages, base::Access access) 
   for (;;) {
     vm::FaultOutcome outcome = space.vm().populate(pages, access);
     if (outcome.must_wait()) {
-      if (wait_for_page(outcome.token()) == PageWaitResult::interrupted) {
-        return Errno::interrupted;
+      if (const auto waited = wait_for_page(outcome.token()); waited != PageWaitResult::over) {
+        return waited == PageWaitResult::refused ? Errno::would_deadlock : Errno::interrupted;
       }
       continue;
     }
@@ -121,8 +121,8 @@ Outcome<> store(UserSpace& space, base::VpnRange piece) {
         return outcome.error() == base::Error::not_mapped ? Errno::no_memory : Errno::io;
       case vm::SyncOutcome::Kind::wait: break;
     }
-    if (wait_for_page(outcome.token()) == PageWaitResult::interrupted) {
-      return Errno::interrupted;
+    if (const auto waited = wait_for_page(outcome.token()); waited != PageWaitResult::over) {
+      return waited == PageWaitResult::refused ? Errno::would_deadlock : Errno::interrupted;
     }
   }
 }

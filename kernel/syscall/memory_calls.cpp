@@ -1,6 +1,7 @@
 // memory_calls.cpp: brk, munmap, mprotect, mremap. The order of the checks is Linux's.
 #include "kernel/memory/frames.h"
 #include "kernel/process/process.h"
+#include "kernel/scheme/user_object.h"
 #include "kernel/syscall/calls.h"
 #include "kernel/syscall/memory_range.h"
 
@@ -23,7 +24,10 @@ CallResult munmap(const CallArguments& arguments) {
   if (!is_page_aligned(start) || start > limit || size > limit - start || size == 0) {
     return Errno::invalid;
   }
-  return arguments.process.space().vm().unmap(pages_of(start, start + page_align(size)));
+  const base::Status unmapped =
+      arguments.process.space().vm().unmap(pages_of(start, start + page_align(size)));
+  UserObject::sweep();
+  return unmapped;
 }
 
 // ---- mprotect

@@ -36,8 +36,10 @@ base::Optional<vm::FaultOutcome> ask_space(UserSpace& space, const FaultInfo& fa
     if (!outcome.must_wait()) {
       return outcome;
     }
-    if (wait_for_page(outcome.token()) == PageWaitResult::interrupted) {
-      return base::nothing;
+    switch (wait_for_page(outcome.token())) {
+      case PageWaitResult::over: break;
+      case PageWaitResult::interrupted: return base::nothing;
+      case PageWaitResult::refused: return vm::FaultOutcome::refused(vm::Refusal::bus);
     }
   }
 }

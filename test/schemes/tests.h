@@ -9,6 +9,7 @@ struct Test {
 void test_names();
 void test_bytes();
 void test_changes();
+void test_mappings();
 void test_queue();
 
 inline constexpr Test tests[] = {
@@ -16,4 +17,5 @@ inline constexpr Test tests[] = {
     {"bytes", test_bytes},
     {"changes", test_changes},
     {"queue", test_queue},
+    {"mappings", test_mappings},
 };

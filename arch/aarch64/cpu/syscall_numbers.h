@@ -18,6 +18,8 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {36, kernel::Call::symlinkat},
     {37, kernel::Call::linkat},
     {38, kernel::Call::renameat},
+    {39, kernel::Call::umount2},
+    {40, kernel::Call::mount},
     {43, kernel::Call::statfs},
     {44, kernel::Call::fstatfs},
     {45, kernel::Call::truncate},

@@ -133,6 +133,8 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {160, kernel::Call::setrlimit},
     {162, kernel::Call::sync},
     {164, kernel::Call::settimeofday},
+    {165, kernel::Call::mount},
+    {166, kernel::Call::umount2},
     {170, kernel::Call::sethostname},
     {171, kernel::Call::setdomainname},
     {186, kernel::Call::gettid},
