@@ -7,6 +7,11 @@
 
 #include "model/rig.h"
 
+// tools/mutate compiles one at a time.
+#ifndef TEST_FORMATS
+#define TEST_FORMATS x86_64::Format, aarch64::Format
+#endif
+
 namespace {
 
 uint64_t from_environment(const char* name, uint64_t otherwise) {
@@ -230,14 +235,14 @@ class Enumeration {
 }  // namespace
 
 TEMPLATE_TEST_CASE("every short sequence of operations agrees with the oracle", "[model]",
-                   x86_64::Format, aarch64::Format) {
+                   TEST_FORMATS) {
   const uint64_t depth = from_environment("MODEL_DEPTH", 3);
   const uint64_t sequences = Enumeration<TestType>(depth).run();
   WARN(TestType::name << ": " << sequences << " sequences of up to " << depth << " operations");
 }
 
 TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[model]",
-                   x86_64::Format, aarch64::Format) {
+                   TEST_FORMATS) {
   const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000);
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);
@@ -247,7 +252,7 @@ TEMPLATE_TEST_CASE("random sequences of operations agree with the oracle", "[mod
 }
 
 TEMPLATE_TEST_CASE("every allocation of every operation fails once, and nothing changes", "[model]",
-                   x86_64::Format, aarch64::Format) {
+                   TEST_FORMATS) {
   const uint64_t operations = from_environment("MODEL_OPERATIONS", 500'000) / 10;
   const uint64_t first = from_environment("MODEL_SEED", 1);
   const uint64_t length = from_environment("MODEL_LENGTH", 200);

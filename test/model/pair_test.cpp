@@ -8,6 +8,11 @@
 #include "model/rig.h"
 #include "sim/explorer.h"
 
+// tools/mutate compiles one at a time.
+#ifndef TEST_FORMATS
+#define TEST_FORMATS x86_64::Format, aarch64::Format
+#endif
+
 namespace {
 
 using model::Kind;
@@ -92,7 +97,7 @@ void explore_pair(Tally& tally, const Operation& a, const Operation& b, bool rel
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("pairs of operations on one space", "[pairs]", x86_64::Format, aarch64::Format) {
+TEMPLATE_TEST_CASE("pairs of operations on one space", "[pairs]", TEST_FORMATS) {
   Tally tally;
   auto second = candidates(0, 2);
   Operation clone;
@@ -108,8 +113,7 @@ TEMPLATE_TEST_CASE("pairs of operations on one space", "[pairs]", x86_64::Format
                       << tally.runs << " runs");
 }
 
-TEMPLATE_TEST_CASE("pairs of operations on two spaces that share tables", "[pairs]", x86_64::Format,
-                   aarch64::Format) {
+TEMPLATE_TEST_CASE("pairs of operations on two spaces that share tables", "[pairs]", TEST_FORMATS) {
   Tally tally;
   for (const Operation& a : candidates(0, 1)) {
     for (const Operation& b : candidates(1, 2)) {
