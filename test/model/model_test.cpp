@@ -101,6 +101,7 @@ void report(Sequence sequence) {
 model::RigOptions options_of(uint64_t seed) {
   sim::Random random(seed * 77);
   model::RigOptions options;
+  options.deep_every = from_environment("MODEL_DEEP_EVERY", 1);
   options.pages = 4 + unsigned(random.below(9));
   options.object_pages = 1 + unsigned(random.below(options.pages + 2));
   options.spaces = random.once_in(2) ? 3 : 2;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct RigOptions {
   unsigned stride = 1;
   sim::Options machine;
   vm::HugePages huge_pages = vm::HugePages::never;
-  bool deep_checks = true;  // check() and the audit after every operation
+  bool deep_checks = true;  // check() and the audit
+  uint64_t deep_every = 1;  // check() after every so many operations
 };
 
 struct Answer;
@@ -116,6 +118,7 @@ class Rig {
   void start_space(unsigned index);
   void stop_space(unsigned index);
   Answer perform(const Operation& operation);
+  void wait_for_pager();
   void leave(uint32_t cpu);
   bool same(const base::Status& real, const base::Status& expected, const char* what);
   bool touch(const Operation& operation, base::Access use, sim::Use how);
@@ -150,7 +153,8 @@ class Rig {
   vm::ObjectSystem<Frames> objects_system_;
   uint64_t base_;
   World model_;
-  std::unique_ptr<Space> spaces_[max_spaces];
+  // At ascending addresses in every run: libvm locks them in that order.
+  std::optional<Space> spaces_[max_spaces];
   std::unique_ptr<Object> object_;
   RigPager<Frames> pager_{world_.frames, world_.computer.ram()};
   std::unique_ptr<Paged> paged_;
@@ -158,6 +162,7 @@ class Rig {
   uint64_t at_start_ = 0;
   uint64_t next_value_ = 1;
   bool compares_ = true;
+  uint64_t comparisons_ = 0;
   bool may_fail_ = false;
   bool failed_for_memory_ = false;
   std::unordered_map<uint64_t, uint32_t> table_references_;

@@ -36,7 +36,7 @@ void Rig<F>::finish() {
 
 template <class F>
 void Rig<F>::start_space(unsigned index) {
-  if (spaces_[index] == nullptr) spaces_[index] = std::make_unique<Space>(spaces_system_);
+  if (!spaces_[index].has_value()) spaces_[index].emplace(spaces_system_);
   vm::SpaceOptions space_options;
   space_options.huge_pages = options_.huge_pages;
   base::Status created = spaces_[index]->create(space_options);

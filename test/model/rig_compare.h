@@ -12,10 +12,11 @@ void Rig<F>::compare() {
   }
   compare_caches();
   if (!options_.deep_checks) return;
+  audit();
+  if (++comparisons_ % options_.deep_every != 0) return;
   for (unsigned i = 0; i < options_.spaces; ++i) {
     world_.computer.run_on(i, [&] { spaces_[i]->check(); });
   }
-  audit();
 }
 
 template <class F>

@@ -34,7 +34,9 @@ class RigPager final : public vm::Pager {
     writes_.clear();
     stored_.clear();
   }
-  void serve(vm::Paged<Frames>& object) {
+  // False: nothing was asked for.
+  bool serve(vm::Paged<Frames>& object) {
+    if (requests_.empty() && writes_.empty()) return false;
     // Its own memory does not fail.
     const uint64_t fail_after = ram_.pause_failure();
     for (const Request& request : take(requests_)) {
@@ -57,6 +59,7 @@ class RigPager final : public vm::Pager {
       }
     }
     ram_.fail_after(fail_after);
+    return true;
   }
 
  private:

@@ -20,33 +20,46 @@ struct Answer {
   }
 };
 
-// On the model. A write stores 100 + choice.
-inline Answer expect(World& world, const Operation& it) {
+// Makes the operation on the model; whether that explains the answer. A write stores 100 + choice.
+inline bool explains(World& world, const Operation& it, const Answer& answer) {
   const unsigned index = it.space;
+  const unsigned other = 1 - index;
+  const auto agrees = [&](const base::Status& status) { return Answer::of(status) == answer; };
   switch (it.kind) {
-    case Kind::unmap: return Answer::of(world.unmap(index, it.page, it.count));
+    case Kind::unmap: return agrees(world.unmap(index, it.page, it.count));
     case Kind::protect:
-      return Answer::of(world.protect(index, it.page, it.count, access_of(it.choice)));
-    case Kind::remap:
-      return Answer::of(world.remap(index, it.page, it.count, it.target, it.new_count));
-    case Kind::dont_need: return Answer::of(world.dont_need(index, it.page, it.count));
+      return agrees(world.protect(index, it.page, it.count, access_of(it.choice)));
+    case Kind::remap: return agrees(world.remap(index, it.page, it.count, it.target, it.new_count));
+    case Kind::dont_need: return agrees(world.dont_need(index, it.page, it.count));
+    case Kind::discard: return agrees(world.discard(index, it.page, it.count));
+    case Kind::sync: return agrees(world.sync(index, it.page, it.count));
+    case Kind::borrow:
+      return agrees(world.borrow(index, other, it.page, it.count, it.target, access_of(it.choice)));
+    case Kind::transfer: return agrees(world.transfer(index, other, it.page, it.count, it.target));
     case Kind::map: {
       Page page;
       page.access = access_of(it.choice);
       page.max_access = vm::MapRequest().max_access;
       page.charged = page.access.can_write();
-      return Answer::of(world.map(index, it.page, it.count, page));
+      return agrees(world.map(index, it.page, it.count, page));
     }
-    case Kind::clone: world.clone(index, 1 - index); return {};
+    case Kind::clone: world.clone(index, other); return answer.ok;
     case Kind::read:
     case Kind::write: {
-      Answer answer;
       const bool writes = it.kind == Kind::write;
-      answer.touch = world.touch(index, it.page, writes ? base::Right::write : base::Right::read);
-      if (answer.touch != Touch::ok) return answer;
-      if (writes) world.set_value(index, it.page, 100u + it.choice);
-      if (!writes) answer.value = world.value(index, it.page);
-      return answer;
+      const Touch touch =
+          world.touch(index, it.page, writes ? base::Right::write : base::Right::read);
+      if (touch == Touch::either) {
+        if (answer.touch == Touch::access) return true;
+        if (answer.touch != Touch::ok) return false;
+      } else if (touch != answer.touch) {
+        return false;
+      }
+      if (answer.touch != Touch::ok) return true;
+      world.note_touched(index, it.page);
+      if (!writes) return answer.value == world.value(index, it.page);
+      world.set_value(index, it.page, 100u + it.choice);
+      return true;
     }
     default: sim::fail(sim::Rule::mismatch, "no operation for pairs");
   }
@@ -80,6 +93,31 @@ Answer Rig<F>::perform(const Operation& it) {
       return Answer::of(result.ok() ? base::Status() : base::Status(result.error()));
     }
     case Kind::clone: return Answer::of(space.clone_into(*spaces_[1 - it.space]));
+    case Kind::discard:
+      return Answer::of(space.advise(range(it.page, it.count), vm::Advice::remove));
+    case Kind::borrow: {
+      const auto result =
+          space.borrow(*spaces_[1 - it.space], {range(it.page, it.count), access_of(it.choice),
+                                                vm::Placement::fixed_at(vpn(it.target))});
+      return Answer::of(result.ok() ? base::Status() : base::Status(result.error()));
+    }
+    case Kind::transfer: {
+      const auto result =
+          space.transfer(*spaces_[1 - it.space],
+                         {range(it.page, it.count), vm::Placement::fixed_at(vpn(it.target))});
+      return Answer::of(result.ok() ? base::Status() : base::Status(result.error()));
+    }
+    case Kind::sync: {
+      vm::SyncProgress progress(range(it.page, it.count));
+      while (true) {
+        const vm::SyncOutcome outcome = space.sync(progress, vm::SyncMode::wait);
+        if (outcome.kind() == vm::SyncOutcome::Kind::failed) {
+          return Answer::of(outcome.error());
+        }
+        if (outcome.kind() != vm::SyncOutcome::Kind::wait) return {};
+        wait_for_pager();
+      }
+    }
     case Kind::read:
     case Kind::write: {
       const bool writes = it.kind == Kind::write;
@@ -97,6 +135,10 @@ Answer Rig<F>::perform(const Operation& it) {
             space.fault({base::UserAddr(address),
                          (writes ? base::Right::write : base::Right::read) | base::Right::user});
         if (fault.is_resolved()) continue;
+        if (fault.must_wait()) {
+          wait_for_pager();
+          continue;
+        }
         answer.touch = fault.refusal() == vm::Refusal::unmapped ? Touch::unmapped
                        : fault.refusal() == vm::Refusal::access ? Touch::access
                                                                 : Touch::bus;
@@ -106,6 +148,13 @@ Answer Rig<F>::perform(const Operation& it) {
     }
     default: sim::fail(sim::Rule::mismatch, "no operation for pairs");
   }
+}
+
+// The pager answers now, or another CPU is about to have it answered.
+template <class F>
+void Rig<F>::wait_for_pager() {
+  if (pager_.serve(*paged_)) return;
+  if (sim::Scheduler* scheduler = sim::Scheduler::current()) scheduler->relax();
 }
 
 template <class F>
@@ -132,20 +181,17 @@ void Rig<F>::run_together(sim::Scheduler& scheduler, const std::vector<Operation
   std::string why;
   do {
     model_ = before;
-    bool answers_agree = true;
-    for (const size_t i : order) {
-      answers_agree = answers_agree && expect(model_, operations[i]) == answers[i];
-    }
+    bool agrees = true;
+    for (const size_t i : order) agrees = agrees && explains(model_, operations[i], answers[i]);
     for (uint8_t index = 0; index < 2; ++index) {
       for (uint8_t page = 0; page < options_.pages; ++page) {
         Operation read;
         read.space = index;
         read.page = page;
-        answers_agree =
-            answers_agree && expect(model_, read) == seen[index * options_.pages + page];
+        agrees = agrees && explains(model_, read, seen[index * options_.pages + page]);
       }
     }
-    if (!answers_agree) continue;
+    if (!agrees) continue;
     try {
       compare();
       return;

@@ -36,6 +36,7 @@ Status World::map(unsigned space, uint64_t first, uint64_t count, const Page& pr
   for (uint64_t i = 0; i < count; ++i) {
     Page page = prototype;
     page.object_page = prototype.object < 0 ? 0 : prototype.object_page + i;
+    page.ever = prototype.access;
     it.pages[first + i] = page;
   }
   return {};
@@ -56,6 +57,7 @@ Status World::protect(unsigned space, uint64_t first, uint64_t count, base::Acce
     Page& at = it.pages[page];
     if (at.access == access) continue;
     at.access = access;
+    at.ever = at.ever | access;
     if (access.can_write() && at.sharing == vm::Sharing::private_copy) at.charged = true;
   }
   return {};
@@ -252,6 +254,7 @@ Touch World::touch(unsigned space, uint64_t page, base::Access use) const {
     const base::Access rights = theirs->second.access;
     const base::Access asked =
         use.can_write() ? base::Access(base::Right::write) : base::Access::none();
+    if (!theirs->second.ever.has(asked)) return Touch::access;
     if (rights == base::Access::none() || !rights.has(asked)) return Touch::either;
     const Touch there = touch(loan.lender, lent, asked);
     if (there == Touch::bus) return Touch::bus;

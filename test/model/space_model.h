@@ -35,6 +35,7 @@ struct Loan {
 struct Page {
   base::Access access;
   base::Access max_access;
+  base::Access ever;  // since it was mapped; what it may have lent
   vm::Sharing sharing = vm::Sharing::private_copy;
   int object = -1;  // index, -1: zero-fill, from first_loan on: a loan
   uint64_t object_page = 0;

@@ -27,23 +27,14 @@ Ram::~Ram() {
   munmap(bytes_, frames_.count().raw() << base::page_shift);
 }
 
-const Ram::Info& Ram::info(Pfn frame) const {
-  if (!contains(frame)) {
-    fail(Rule::freed_frame_access, "frame %#llx is no RAM", (unsigned long long)frame.raw());
-  }
-  return info_[(frame - frames_.first()).raw()];
+void Ram::complain_no_ram(const volatile void* pointer) const {
+  fail(Rule::freed_frame_access, "entry address %p is no RAM", const_cast<const void*>(pointer));
 }
-Ram::Info& Ram::info(Pfn frame) {
-  return const_cast<Info&>(const_cast<const Ram*>(this)->info(frame));
+void Ram::complain_no_ram(Pfn frame) const {
+  fail(Rule::freed_frame_access, "frame %#llx is no RAM", (unsigned long long)frame.raw());
 }
-
-Pfn Ram::frame_of(const volatile void* pointer) const {
-  const auto offset = uint64_t(reinterpret_cast<uintptr_t>(pointer)) -
-                      uint64_t(reinterpret_cast<uintptr_t>(bytes_));
-  if (offset >> base::page_shift >= frames_.count().raw()) {
-    fail(Rule::freed_frame_access, "entry address %p is no RAM", const_cast<const void*>(pointer));
-  }
-  return frames_.first() + base::PageCount(offset >> base::page_shift);
+void Ram::complain_not_live(Pfn frame, const char* what) const {
+  fail(Rule::freed_frame_access, "%s: %s", what, describe(frame).c_str());
 }
 
 std::string Ram::describe(Pfn frame) const {
@@ -54,10 +45,6 @@ std::string Ram::describe(Pfn frame) const {
                 (unsigned long long)frame.raw(), it.generation, it.live ? "live" : "free", it.cpu,
                 it.operation, (unsigned long long)it.at);
   return text;
-}
-
-void Ram::demand_live(Pfn frame, const char* what) const {
-  if (!info(frame).live) fail(Rule::freed_frame_access, "%s: %s", what, describe(frame).c_str());
 }
 
 bool Ram::take_failure() {

@@ -41,12 +41,19 @@ class Ram {
     return static_cast<uint64_t*>(memory(frame));
   }
   // Which frame a pointer points into. Fails when it is no RAM.
-  [[nodiscard]] base::Pfn frame_of(const volatile void* pointer) const;
+  [[nodiscard]] base::Pfn frame_of(const volatile void* pointer) const {
+    const auto offset = uint64_t(reinterpret_cast<uintptr_t>(pointer)) -
+                        uint64_t(reinterpret_cast<uintptr_t>(bytes_));
+    if (offset >> base::page_shift >= frames_.count().raw()) complain_no_ram(pointer);
+    return frames_.first() + base::PageCount(offset >> base::page_shift);
+  }
 
   [[nodiscard]] bool is_live(base::Pfn frame) const { return info(frame).live; }
   [[nodiscard]] uint32_t generation(base::Pfn frame) const { return info(frame).generation; }
   // Fails unless the frame is live; `what` says who asks.
-  void demand_live(base::Pfn frame, const char* what) const;
+  void demand_live(base::Pfn frame, const char* what) const {
+    if (!info(frame).live) complain_not_live(frame, what);
+  }
 
   base::Result<base::Pfn> allocate(uint32_t cpu);
   // After note_freed: poison the frame and hand it out again some time.
@@ -85,8 +92,16 @@ class Ram {
     const char* operation = "boot";
     uint64_t at = 0;
   };
-  [[nodiscard]] const Info& info(base::Pfn frame) const;
-  [[nodiscard]] Info& info(base::Pfn frame);
+  [[nodiscard]] const Info& info(base::Pfn frame) const {
+    if (!contains(frame)) complain_no_ram(frame);
+    return info_[(frame - frames_.first()).raw()];
+  }
+  [[nodiscard]] Info& info(base::Pfn frame) {
+    return const_cast<Info&>(const_cast<const Ram*>(this)->info(frame));
+  }
+  [[noreturn]] void complain_no_ram(const volatile void* pointer) const;
+  [[noreturn]] void complain_no_ram(base::Pfn frame) const;
+  [[noreturn]] void complain_not_live(base::Pfn frame, const char* what) const;
   void check_poison(base::Pfn frame);
 
   base::PfnRange frames_;

@@ -20,7 +20,6 @@
 namespace sim {
 
 namespace {
-thread_local Scheduler* current_scheduler = nullptr;
 constexpr size_t stack_size = 256 * 1024;
 // Reads of one address without a write in between that make a spin loop.
 constexpr uint32_t patience = 16;
@@ -93,12 +92,7 @@ thread_local ucontext_t main_ucontext;
 #endif
 
 Scheduler* Scheduler::running_scheduler() {
-  return current_scheduler != nullptr && current_scheduler->running_ != nobody ? current_scheduler
-                                                                               : nullptr;
-}
-Scheduler* Scheduler::current() {
-  Scheduler* running = running_scheduler();
-  return running != nullptr && !running->silent_ ? running : nullptr;
+  return active_ != nullptr && active_->running_ != nobody ? active_ : nullptr;
 }
 
 Scheduler::Scheduler(Chooser& chooser) : chooser_(chooser) {
@@ -239,8 +233,8 @@ bool Scheduler::enabled(const Fiber& fiber) const {
 }
 
 void Scheduler::run() {
-  Scheduler* outer = current_scheduler;
-  current_scheduler = this;
+  Scheduler* outer = active_;
+  active_ = this;
   uint32_t last = nobody;
   std::vector<uint32_t> ready;
   while (failure_ == nullptr) {
@@ -300,7 +294,7 @@ void Scheduler::run() {
 #endif
     running_ = nobody;
   }
-  current_scheduler = outer;
+  active_ = outer;
   if (failure_ == nullptr) return;
   // Told now: the destructors that the exception passes may find things half done, and panic.
   try {

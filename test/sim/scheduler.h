@@ -54,7 +54,11 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // The scheduler whose fiber is running, or nullptr.
-  static Scheduler* current();
+  static Scheduler* current() {
+    Scheduler* running = active_;
+    return running != nullptr && running->running_ != nobody && !running->silent_ ? running
+                                                                                  : nullptr;
+  }
 
   // A new fiber on `cpu`; it may be started from a running one. Returns its number.
   uint32_t spawn(uint32_t cpu, std::function<void()> body);
@@ -87,6 +91,8 @@ class Scheduler {
   bool enabled(const Fiber& fiber) const;
   void switch_to_main();
   static void entry(void* fiber);
+
+  inline static constinit thread_local Scheduler* active_ = nullptr;  // whose run() this is in
 
   Chooser& chooser_;
   std::vector<std::unique_ptr<Fiber>> fibers_;

@@ -54,6 +54,34 @@ TEMPLATE_TEST_CASE("borrower and lender see each other's writes", "", x86_64::Fo
   lender.space.check();
 }
 
+// What is lent is what the lender may do when it lends, not what it could when the loan was made.
+TEMPLATE_TEST_CASE("a borrower cannot write an object that its lender may only read", "",
+                   x86_64::Format, aarch64::Format) {
+  for (const vm::Sharing sharing : {vm::Sharing::private_copy, vm::Sharing::shared}) {
+    World<TestType> world;
+    vm::SharedAnonymous<vm::FrameAllocator<PlainHost>> object(world.system->objects(),
+                                                              PageCount(4));
+    {
+      Process<TestType> lender(world);
+      Process<TestType> borrower(world);
+      REQUIRE(lender.map(0x1000, 4).ok());
+      REQUIRE(borrow(borrower, lender, 0x1000, 4, 0x5000).ok());
+      vm::MapRequest request;
+      request.count = PageCount(4);
+      request.access = request.max_access = Right::read;
+      request.sharing = sharing;
+      request.object = &object;
+      request.placement = vm::Placement::fixed_at(Vpn(0x1000));
+      REQUIRE(lender.space.map(request).ok());
+      CHECK(borrower.read(0x5001) == 0u);
+      CHECK_FALSE(borrower.write(0x5001, 1));
+      CHECK(lender.read(0x1001) == 0u);
+      borrower.space.check();
+    }
+    object.release();
+  }
+}
+
 TEMPLATE_TEST_CASE("a clone of the lender gets copies, a clone of the borrower borrows too", "",
                    x86_64::Format, aarch64::Format) {
   World<TestType> world;

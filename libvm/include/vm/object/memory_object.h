@@ -82,10 +82,12 @@ class PageAnswer {
     return answer;
   }
 
-  // Of a lender: the page is of an object that it maps, or lent to it; not its own.
-  [[nodiscard]] PageAnswer passed_on() const {
+  // Of a lender whose mapping has the rights `access`: the page is of an object that it maps, or
+  // lent to it; not its own.
+  [[nodiscard]] PageAnswer passed_on(base::Access access) const {
     PageAnswer answer = *this;
     answer.passed_on_ = true;
+    answer.most_ = most_.intersect(access.with(base::Right::user));
     return answer;
   }
   [[nodiscard]] bool is_passed_on() const { return passed_on_; }

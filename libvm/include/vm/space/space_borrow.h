@@ -126,7 +126,9 @@ PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
       }
       if (mapping.is_shared() ||
           (mapping.object() != nullptr && !mapping.max_access().can_write())) {
-        return mapping.object()->page(mapping.object_page_of(page), use).passed_on();
+        return mapping.object()
+            ->page(mapping.object_page_of(page), use)
+            .passed_on(mapping.access());
       }
     }
     // Of memory that is private here, the page must be this space's own before it is lent.
@@ -185,7 +187,10 @@ PageAnswer AddressSpace<M>::lend_resident(base::Vpn page) {
   const MappingMap::Reading reading = map_.find(page);
   if (!reading.found()) return PageAnswer::absent();
   if (reading.mapping().is_shared()) {
-    return reading.mapping().object()->resident(reading.mapping().object_page_of(page)).passed_on();
+    return reading.mapping()
+        .object()
+        ->resident(reading.mapping().object_page_of(page))
+        .passed_on(reading.mapping().access());
   }
   const Found found = table_.lookup(page);
   if (found.entry.kind != EntryKind::leaf || found.level != 1) return PageAnswer::absent();
