@@ -79,8 +79,23 @@ def statement(source, start, end):
                 f"(mutant::is(@) ? (void)0 : (void)({source[start:end]}))")
 
 
+class Guarded:
+    """What a guard covers: from its line to the end of its block, and the name of the lock."""
+
+    def __init__(self, text, end, arguments):
+        depth = 0
+        for at in range(end, len(text)):
+            depth += (text[at] == "{") - (text[at] == "}")
+            if depth < 0:
+                break
+        self.lines = range(text.count("\n", 0, end) + 1, text.count("\n", 0, at) + 2)
+        self.lock = arguments.split(",")[0].strip()
+
+
 class Site:
     """One mutant of `path`."""
+
+    guarded = None  # of a guard that the compiler's lock analysis knows
 
     def __init__(self, path, kind, edits, source):
         self.path, self.kind, self.edits = path, kind, edits
@@ -102,6 +117,31 @@ def without(site, source):
     for edit in sorted(site.edits, key=lambda it: -it.start):
         source = source[:edit.start] + edit.off + source[edit.end:]
     return source
+
+
+def without_guards(sites, source):
+    """The file without all of its guards; lines stay where they are."""
+    edits = [site.edits[0] for site in sites if site.guarded]
+    for edit in sorted(edits, key=lambda it: -it.start):
+        blank = "\n" * source.count("\n", edit.start, edit.end)
+        source = source[:edit.start] + edit.off + blank + source[edit.end:]
+    return source
+
+
+def analysed(sites, diagnostics):
+    """The sites that a diagnostic of the lock analysis belongs to."""
+    found = set()
+    for line in diagnostics.splitlines():
+        match = re.match(r"(?P<path>[^:]+):(?P<line>\d+):.*(?:holding|holds) [\w ]*"
+                         r"'(?P<lock>[^']+)'.*-Wthread-safety", line)
+        if match is None:
+            continue
+        for site in sites:
+            if site.guarded and match["path"].endswith("/" + site.path) and \
+                    int(match["line"]) in site.guarded.lines and \
+                    match["lock"] == site.guarded.lock:
+                found.add(site.key)
+    return found
 
 
 def switched(numbered, source):
@@ -220,8 +260,13 @@ def sites_of(path, source):
         start = text.find(before)
         if start >= 0:
             found.append((kind, [Edit(start, start + len(before), off, switch.format("@"))]))
-    return [Site(path, kind, edits, source)
-            for kind, edits in sorted(found, key=lambda it: it[1][0].start)]
+    sites = [Site(path, kind, edits, source)
+             for kind, edits in sorted(found, key=lambda it: it[1][0].start)]
+    for guard in GUARD.finditer(text):
+        for site in sites:
+            if site.edits[0].end == guard.end() and "Section" not in guard["type"]:
+                site.guarded = Guarded(text, guard.end(), guard["arguments"])
+    return sites
 
 
 def all_sites(root: Path):

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "space_fixture.h"
+#include "vm/object/shared_anonymous.h"
 
 using namespace space_test;
 using base::PageCount;
@@ -122,4 +123,126 @@ TEMPLATE_TEST_CASE("CPUs that map, fault and clone at once keep their contents a
     for (std::thread& thread : threads) thread.join();
     process.space.check();
   }
+}
+
+namespace {
+
+using Object = vm::SharedAnonymous<vm::FrameAllocator<PlainHost>>;
+
+// Every operation, on two spaces of which the second borrows from the first. Whatever comes of
+// each: what several CPUs touch at once must be touched under a lock or atomically, and the spaces
+// must be whole afterwards.
+template <class F>
+void use_everything(Process<F>& lender, Process<F>& borrower, Object& object, uint32_t cpu,
+                    uint32_t workers, int steps) {
+  this_cpu = cpu;
+  std::mt19937 random(cpu + 77);
+  const uint64_t base_page = first_page + cpu * region;
+  auto& space = lender.space;
+  auto& other = borrower.space;
+  for (int step = 0; step < steps; ++step) {
+    const uint64_t first = base_page + random() % (region - 8);
+    const VpnRange range = VpnRange::of(Vpn(first), PageCount(1 + random() % 8));
+    const auto anywhere = [&] {
+      return base::UserAddr::of(Vpn(first_page + random() % (region * workers)));
+    };
+    const base::Access use =
+        random() % 2 == 0 ? Right::read | Right::user : Right::write | Right::user;
+    switch (random() % 22) {
+      case 0:
+      case 1: (void)lender.map(first, range.count().raw()); break;
+      case 2: (void)space.unmap(range); break;
+      case 3: (void)space.protect(range, Right::read); break;
+      case 4: (void)space.advise(range, vm::Advice::dont_need); break;
+      case 5: (void)space.populate(range, Right::write); break;
+      case 6:
+        (void)space.lock(range, vm::Locking::all);
+        (void)space.locked();
+        (void)space.lock(range, vm::Locking::none);
+        break;
+      case 7: {
+        vm::RemapRequest request;
+        request.source = range;
+        request.new_count = range.count();
+        request.move = vm::RemapRequest::Move::fixed;
+        request.target = Vpn(base_page + random() % (region - 8));
+        (void)space.remap(request);
+        break;
+      }
+      case 8:
+        (void)space.page_state(range.first());
+        (void)space.mapping_at_or_after(range.first());
+        (void)space.visit_mapping_at(range.first(), [](const vm::Mapping&) {});
+        break;
+      case 9: (void)space.visit_pages(range, [](const vm::PageState&) {}); break;
+      case 10:
+        space.visit_mappings([](const vm::Mapping&) {});
+        (void)space.statistics();
+        break;
+      case 11: space.set_limits(space.limits()); break;
+      case 12:
+      case 13: (void)space.fault({anywhere(), use}); break;
+      case 14:
+      case 15:
+        (void)other.borrow(
+            space, {range, Right::read | Right::write, vm::Placement::fixed_at(range.first())});
+        break;
+      case 16:
+      case 17: (void)other.fault({anywhere(), use}); break;
+      case 18: (void)other.unmap(range); break;
+      case 19: {
+        vm::MapRequest request;
+        request.count = range.count();
+        request.access = Right::read | Right::write;
+        request.sharing = random() % 2 == 0 ? vm::Sharing::shared : vm::Sharing::private_copy;
+        request.object = &object;
+        request.placement = vm::Placement::fixed_at(range.first());
+        (void)space.map(request);
+        break;
+      }
+      case 20:
+        (void)space.advise(range, vm::Advice::remove);
+        (void)space.advise(range, vm::Advice::wipe_on_fork);
+        break;
+      case 21:
+        (void)other.transfer(space, {range, vm::Placement::fixed_at(range.first())});
+        (void)space.transfer(other, {range, vm::Placement::fixed_at(range.first())});
+        break;
+    }
+  }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("CPUs make every operation on two spaces at once", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world(8192);
+  Object object(world.system->objects(), PageCount(8));
+  {
+    Process<TestType> lender(world);
+    Process<TestType> borrower(world);
+    std::vector<std::thread> threads;
+    constexpr uint32_t workers = 3;
+    for (uint32_t cpu = 0; cpu < workers; ++cpu) {
+      threads.emplace_back(
+          [&, cpu] { use_everything(lender, borrower, object, cpu, workers, 3000); });
+    }
+    // Clones share the tables of both, and fault beside them.
+    threads.emplace_back([&] {
+      this_cpu = workers;
+      std::mt19937 random(1);
+      for (int round = 0; round < 60; ++round) {
+        Process<TestType> child(world);
+        (void)(round % 2 == 0 ? lender : borrower).space.clone_into(child.space);
+        for (int i = 0; i < 20; ++i) {
+          const Vpn page(first_page + random() % (region * workers));
+          (void)child.space.fault({base::UserAddr::of(page), Right::write | Right::user});
+        }
+      }
+    });
+    for (std::thread& thread : threads) thread.join();
+    lender.space.check();
+    borrower.space.check();
+  }
+  object.release();
 }
