@@ -8,6 +8,7 @@
 #include "kernel/host/random.h"
 #include "kernel/log/format.h"
 #include "kernel/memory/frames.h"
+#include "kernel/memory/page_wait.h"
 
 namespace kernel {
 
@@ -152,16 +153,26 @@ uint64_t UserSpace::move_break(uint64_t wanted) {
 
 // ---- Filling
 
+// Waits for pages that pagers owe; must_wait: it was told not to.
+vm::FaultOutcome UserSpace::fault_and_wait(const vm::FaultRequest& request) {
+  for (;;) {
+    vm::FaultOutcome outcome = vm_.fault(request);
+    if (!outcome.must_wait() || wait_for_page(outcome.token()) != PageWaitResult::over) {
+      return outcome;
+    }
+  }
+}
+
 // The frame of `page`, which is the space's own from now on.
 base::Result<base::Pfn> UserSpace::own_page(Vpn page) {
   const vm::FaultRequest write{UserAddr::of(page), base::Right::write | base::Right::user};
-  vm::FaultOutcome outcome = vm_.fault(write);
+  vm::FaultOutcome outcome = fault_and_wait(write);
   if (!outcome.is_resolved() && !outcome.must_wait() && outcome.refusal() == vm::Refusal::access) {
     const auto mapping = vm_.mapping_at_or_after(page);
     const base::Access access = mapping->access();
     const auto pages = VpnRange::single(page);
     BASE_TRY(vm_.protect(pages, access | (base::Right::read | base::Right::write)));
-    outcome = vm_.fault(write);
+    outcome = fault_and_wait(write);
     BASE_TRY(vm_.protect(pages, access));
   }
   const vm::PageState state = vm_.page_state(page);

@@ -84,6 +84,7 @@ class UserSpace final : public RefCounted<UserSpace> {
 
  private:
   [[nodiscard]] static base::Result<Ref<UserSpace>> make(const Layout& layout);
+  [[nodiscard]] vm::FaultOutcome fault_and_wait(const vm::FaultRequest& request);
   [[nodiscard]] base::Result<base::Pfn> own_page(base::Vpn page);
   [[nodiscard]] bool extend_heap(uint64_t from, uint64_t to);
 

@@ -5,13 +5,15 @@
 #include "base/bits.h"
 #include "cpu/features.h"
 #include "kernel/host/elf_format.h"
-#include "kernel/memory/file_object.h"
 
 namespace kernel {
 
 namespace {
 
-using File = std::span<const uint8_t>;
+template <typename T>
+std::span<uint8_t> bytes_of(T& value) {
+  return {reinterpret_cast<uint8_t*>(&value), sizeof(value)};
+}
 
 constexpr unsigned max_segments = 32;
 constexpr const char* no_memory = "too large for the memory left";
@@ -22,11 +24,10 @@ LoadedProgram refuse(const char* why) {
   return result;
 }
 
-const char* check_header(File file, elf::Header& header) {
-  if (file.size() < sizeof(header)) {
+const char* check_header(const ProgramFile& file, elf::Header& header) {
+  if (!file.read(0, bytes_of(header))) {
     return "shorter than an ELF header";
   }
-  memcpy(&header, file.data(), sizeof(header));
   if (memcmp(header.identification, elf::magic, sizeof(elf::magic)) != 0) {
     return "not an ELF file";
   }
@@ -122,7 +123,7 @@ class Segment {
   uint64_t end_;
 };
 
-const char* map_segment(UserSpace& space, File file, vm::MemoryObject& object,
+const char* map_segment(UserSpace& space, const ProgramFile& file, vm::MemoryObject& object,
                         const elf::ProgramHeader& segment, uint64_t bias) {
   if (segment.memory_size < segment.file_size || segment.offset > file.size() ||
       file.size() - segment.offset < segment.file_size) {
@@ -153,15 +154,15 @@ const char* map_segment(UserSpace& space, File file, vm::MemoryObject& object,
 
 }  // namespace
 
-LoadedProgram load_elf(UserSpace& space, File file, uint64_t bias) {
+LoadedProgram load_elf(UserSpace& space, const ProgramFile& file, uint64_t bias) {
   elf::Header header;
   if (const char* problem = check_header(file, header)) {
     return refuse(problem);
   }
-  auto object = file_object(file);
+  auto object = file.pages();
   if (!object) {
-    LoadedProgram refused = refuse("no memory to map the file");
-    refused.out_of_memory = true;
+    LoadedProgram refused = refuse("the file cannot be mapped");
+    refused.out_of_memory = object.error() == Errno::no_memory;
     return refused;
   }
   const uint64_t offset = header.type == elf::type_shared ? bias : 0;
@@ -169,7 +170,9 @@ LoadedProgram load_elf(UserSpace& space, File file, uint64_t bias) {
   result.header_count = header.program_count;
   for (unsigned i = 0; i < header.program_count; ++i) {
     elf::ProgramHeader segment;
-    memcpy(&segment, file.data() + header.program_offset + i * sizeof(segment), sizeof(segment));
+    if (!file.read(header.program_offset + i * sizeof(segment), bytes_of(segment))) {
+      return refuse("a program header table that cannot be read");
+    }
     if (segment.type == elf::segment_interpreter) {
       return refuse("dynamically linked; only static programs run");
     }

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "kernel/memory/user_space.h"
+#include "kernel/process/program_file.h"
 
 namespace kernel {
 
@@ -23,7 +23,6 @@ struct LoadedProgram {
 };
 
 // `bias`: where an ET_DYN file goes; page aligned.
-[[nodiscard]] LoadedProgram load_elf(UserSpace& space, std::span<const uint8_t> file,
-                                     uint64_t bias);
+[[nodiscard]] LoadedProgram load_elf(UserSpace& space, const ProgramFile& file, uint64_t bias);
 
 }  // namespace kernel

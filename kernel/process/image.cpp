@@ -31,7 +31,7 @@ uint64_t random_bias() {
   return pie_base - (random_number() % pie_random_pages) * base::page_size;
 }
 
-// A file that may be executed, as `process` sees files; its bytes are in memory.
+// A file that may be executed, as `process` sees files.
 Outcome<Ref<File>> open_program(const Process& process, Text path) {
   const Ref<PathText> from = process.paths_ref() ? process.paths().directory() : Ref<PathText>();
   BASE_TRY_ASSIGN(Ref<File> file,
@@ -86,7 +86,7 @@ Outcome<StringList> script_arguments(const ScriptLine& script, Text path,
   return list;
 }
 
-Outcome<Image> load_elf_image(Text path, std::span<const uint8_t> file, const StringList& arguments,
+Outcome<Image> load_elf_image(Text path, const ProgramFile& file, const StringList& arguments,
                               const StringList& environment) {
   Image image;
   BASE_TRY_ASSIGN(image.space, UserSpace::create());
@@ -123,9 +123,16 @@ Outcome<Image> load_image(Process& process, Text path, StringList arguments,
   char interpreter[max_script_line];
   for (unsigned depth = 0; depth <= max_script_depth; ++depth) {
     BASE_TRY_ASSIGN(const Ref<File> file, open_program(process, path));
-    const auto script = parse_script(file->constant_bytes());
+    BASE_TRY_ASSIGN(const FileStatus status, file->status());
+    const ProgramFile program(*file, status.size);
+    uint8_t start[max_script_line + 1];
+    const auto line = std::span(start).first(base::min<uint64_t>(program.size(), sizeof(start)));
+    if (!program.read(0, line)) {
+      return Errno::io;
+    }
+    const auto script = parse_script(line);
     if (!script) {
-      auto image = load_elf_image(path, file->constant_bytes(), words, environment);
+      auto image = load_elf_image(path, program, words, environment);
       if (!image) {
         return errno_of_load(image.error());
       }

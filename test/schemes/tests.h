@@ -13,9 +13,6 @@ void test_mappings();
 void test_queue();
 
 inline constexpr Test tests[] = {
-    {"names", test_names},
-    {"bytes", test_bytes},
-    {"changes", test_changes},
-    {"queue", test_queue},
-    {"mappings", test_mappings},
+    {"names", test_names}, {"bytes", test_bytes},       {"changes", test_changes},
+    {"queue", test_queue}, {"mappings", test_mappings},
 };
