@@ -110,3 +110,16 @@ TEMPLATE_TEST_CASE("trim frees empty tables inside the hole and no others", "[ta
   CHECK(world.read(*space, Vpn(5), 1) == 2);
   world.leave_all();
 }
+
+TEMPLATE_TEST_CASE("whoever gives the last reference to a page back frees it", "[table]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  const Pfn page = world.frames.allocate(vm::Contents::zero).value();
+  vm::FrameRecord& record = world.system->records().of(page);
+  record.set_state(vm::FrameState::object_page);
+  REQUIRE(record.add_references().ok());
+  world.system->drop_frame(page);
+  CHECK(world.in_use() == world.at_start + 1);
+  world.system->drop_frame(page);
+  CHECK(world.in_use() == world.at_start);
+}
