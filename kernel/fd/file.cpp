@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "kernel/memory/user_space.h"
+
 namespace kernel {
 
 void DirectoryEntry::set(Text text, uint64_t number, uint32_t type) {
@@ -57,6 +59,9 @@ Outcome<FileMapping> File::map(const MapRequest&) {
 }
 Outcome<Ref<File>> File::dup_named(Text, uint32_t) {
   return Errno::invalid;
+}
+Ref<UserSpace> File::address_space() const {
+  return {};
 }
 Outcome<> File::set_size(uint64_t) {
   return Errno::invalid;

@@ -26,6 +26,7 @@
 namespace kernel {
 
 class PollTable;
+class UserSpace;
 
 enum class Whence : uint8_t { start, current, end, data, hole };
 
@@ -116,6 +117,8 @@ class File : public RefCounted<File> {
   [[nodiscard]] virtual std::span<const uint8_t> constant_bytes() const { return {}; }
   // A new file derived from this one by name (system call dup_named). EINVAL: no such name.
   virtual Outcome<Ref<File>> dup_named(Text name, uint32_t flags);
+  // The address space that this is a descriptor of; no reference: it is none's.
+  [[nodiscard]] virtual Ref<UserSpace> address_space() const;
   // EINVAL.
   virtual Outcome<> set_size(uint64_t size);
   virtual Outcome<> sync();

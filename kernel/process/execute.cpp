@@ -10,11 +10,13 @@ namespace kernel {
 
 namespace {
 
-void change_memory(Process& process, Image& image) {
+// exchange() gives the process its new space and returns the old one.
+template <typename Exchange>
+void change_memory(Process& process, Exchange&& exchange) {
   Ref<UserSpace> old;
   {
     const cpu::InterruptGuard masked;
-    old = adopt_image(process, image);
+    old = exchange();
     process.space().activate();
   }
   if (old->references() == 1) {
@@ -49,7 +51,7 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
   }
   Thread& thread = current_thread();
   announce_end(thread);
-  change_memory(process, image.value());
+  change_memory(process, [&] { return adopt_image(process, image.value()); });
   release_vfork_parent(process);
   process.files().close_marked();
   {
@@ -63,6 +65,27 @@ Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path, StringList
   thread.forget_program();
   frame = image.value().start;
   return {};
+}
+
+void take_given_space(cpu::TrapFrame& frame) {
+  Thread& thread = current_thread();
+  Process& process = thread.process();
+  GivenSpace given;
+  {
+    const base::Guard guard(process_lock);
+    thread.clear_attention(Attention::memory);
+    given = base::exchange(process.given_space, {});
+  }
+  if (!given.space || !become_only_thread().ok()) {
+    return;
+  }
+  announce_end(thread);
+  change_memory(process, [&] { return process.exchange_space(base::move(given.space)); });
+  release_vfork_parent(process);
+  thread.forget_memory();
+  frame.forget_syscall();
+  frame.set_pc(given.pc);
+  frame.set_sp(given.sp);
 }
 
 }  // namespace kernel

@@ -12,4 +12,8 @@ namespace kernel {
 [[nodiscard]] Outcome<> execute(Process& process, cpu::TrapFrame& frame, Text path,
                                 StringList arguments, const StringList& environment);
 
+// On the way to user mode: if the current process was given another space (Process::given_space),
+// its other threads end and the current one goes on there. `frame` is its user frame.
+void take_given_space(cpu::TrapFrame& frame);
+
 }  // namespace kernel

@@ -48,6 +48,11 @@ void end_process(Process& process) {
   process.exchange_files({}).reset();
   process.exchange_paths({}).reset();
   Ref<UserSpace> space = process.exchange_space({});
+  GivenSpace given;
+  {
+    const base::Guard guard(process_lock);
+    given = base::exchange(process.given_space, {});
+  }
   if (space && space->references() == 1) {
     process.keep_usage(*space);
   }

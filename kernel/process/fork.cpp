@@ -19,35 +19,47 @@ bool is_valid(uint64_t flags) {
          !(has(clone_flag::thread) && !(has(clone_flag::fs) && has(clone_flag::files)));
 }
 
-base::Status share_files(Process& child, const Process& parent, uint64_t flags) {
-  Ref<FileTable> files = parent.files_ref();
-  Ref<PathContext> paths = parent.paths_ref();
+// What a process has, held.
+struct Belongings {
+  Ref<FileTable> files;
+  Ref<PathContext> paths;
+  Ref<UserSpace> space;
+};
+
+// The child's, by `flags`. ESRCH: the parent has ended.
+Outcome<Belongings> copy_belongings(const Process& parent, uint64_t flags) {
+  Belongings own;
+  {
+    const base::Guard guard(process_lock);
+    own = {parent.files_ref(), parent.paths_ref(), parent.space_ref()};
+  }
+  if (!own.files || !own.paths || !own.space) {
+    return Errno::no_process;
+  }
   if (!(flags & clone_flag::files)) {
-    BASE_TRY_ASSIGN(files, parent.files().copy());
+    BASE_TRY_ASSIGN(own.files, own.files->copy());
   }
   if (!(flags & clone_flag::fs)) {
-    BASE_TRY_ASSIGN(paths, parent.paths().copy());
+    BASE_TRY_ASSIGN(own.paths, own.paths->copy());
   }
-  (void)child.exchange_files(base::move(files));
-  (void)child.exchange_paths(base::move(paths));
-  return {};
+  if (!(flags & clone_flag::vm)) {
+    BASE_TRY_ASSIGN(own.space, own.space->clone());
+  }
+  return own;
 }
 
-// A child with its share of what `parent` has; not in the table.
+}  // namespace
+
 Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
   BASE_TRY_ASSIGN(Ref<Process> child, make_ref<Process>(Text(parent.name())));
-  BASE_TRY(share_files(*child, parent, request.flags));
-  Ref<UserSpace> space;
-  if (request.flags & clone_flag::vm) {
-    space = parent.space_ref();
-  } else {
-    BASE_TRY_ASSIGN(space, parent.space().clone());
-  }
+  BASE_TRY_ASSIGN(Belongings own, copy_belongings(parent, request.flags));
   Ref<SignalActions> actions;
   if ((request.flags & clone_flag::signal_actions) == 0) {
     BASE_TRY_ASSIGN(actions, make_ref<SignalActions>());
   }
-  (void)child->exchange_space(base::move(space));
+  (void)child->exchange_files(base::move(own.files));
+  (void)child->exchange_paths(base::move(own.paths));
+  (void)child->exchange_space(base::move(own.space));
   child->inherit(parent);
   const base::Guard guard(process_lock);
   if (actions) {
@@ -65,7 +77,6 @@ Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
   return child;
 }
 
-// In a table or not: the process has no thread and is nobody's.
 void discard(Ref<Process> process) {
   process->exchange_space({}).reset();
 }
@@ -93,6 +104,8 @@ Outcome<Ref<Thread>> make_thread(Process& process, const cpu::TrapFrame& frame,
   }
   return thread;
 }
+
+namespace {
 
 void tell_parent_tid(const CloneRequest& request, uint32_t id) {
   if (request.flags & clone_flag::parent_set_tid) {

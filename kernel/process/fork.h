@@ -38,6 +38,20 @@ struct CloneRequest {
   uint64_t tls = 0;
 };
 
+// ---- The steps, for those who take them one by one
+
+// A process with its share of what `parent` has, or copies; without threads, not in the table.
+// ESRCH: the parent has ended; ENOMEM.
+[[nodiscard]] Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request);
+// Its first thread (or another of the parent's), which returns 0 from the system call of `frame`;
+// the rest of its registers are the current thread's. ENOMEM.
+[[nodiscard]] Outcome<Ref<Thread>> make_thread(Process& process, const cpu::TrapFrame& frame,
+                                               const CloneRequest& request);
+// Gives up a process that never was in the table. It has no thread.
+void discard(Ref<Process> process);
+
+// ---- All of them
+
 // A new thread that returns 0 from the current system call, whose frame is `frame`: in a process of
 // its own, or with CLONE_THREAD in this one. Returns its number; after CLONE_VFORK only when the
 // child has let go of the memory. Errors: EINVAL (flags), EAGAIN, ENOMEM.

@@ -66,6 +66,13 @@ class WaitStatus {
   uint32_t raw_ = 0;
 };
 
+// An address space that a process takes on its way to user mode, and where it goes on there.
+struct GivenSpace {
+  Ref<UserSpace> space;
+  uint64_t pc = 0;
+  uint64_t sp = 0;
+};
+
 class Process : public RefCounted<Process> {
  public:
   static constexpr size_t max_name = 16;  // with its NUL, as Linux's comm
@@ -167,6 +174,7 @@ class Process : public RefCounted<Process> {
   Limits limits BASE_GUARDED_BY(process_lock);
   Credentials credentials BASE_GUARDED_BY(process_lock);
   Traits traits BASE_GUARDED_BY(process_lock);
+  GivenSpace given_space BASE_GUARDED_BY(process_lock);
 
   base::List<Thread, &Thread::process_node> threads BASE_GUARDED_BY(process_lock);
   uint32_t thread_count BASE_GUARDED_BY(process_lock) = 0;

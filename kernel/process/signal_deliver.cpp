@@ -89,7 +89,18 @@ void settle_call_before_handler(const Thread& thread, cpu::TrapFrame& frame,
   }
 }
 
-// No handler has run: the program notices nothing.
+// Parks the thread of a stopped process; others may look at its registers meanwhile.
+void park(Thread& thread, cpu::TrapFrame& frame) {
+  {
+    const cpu::InterruptGuard masked;
+    thread.save_user_registers();
+  }
+  thread.user_frame = &frame;
+  (void)park_if_stopped(thread);
+}
+
+}  // namespace
+
 void settle_call(const Thread& thread, cpu::TrapFrame& frame) {
   if (!frame.is_syscall() || !is_restart(frame.syscall_result())) {
     return;
@@ -98,6 +109,8 @@ void settle_call(const Thread& thread, cpu::TrapFrame& frame) {
   frame.repeat_syscall(is_rest ? cpu::restart_syscall_number : thread.call.number,
                        thread.call.first_argument);
 }
+
+namespace {
 
 SignalDelivery describe(const Thread& thread, const cpu::TrapFrame& frame, const Taken& taken) {
   const ThreadSignals& own = thread.signals;
@@ -189,7 +202,7 @@ void deliver_signals(cpu::TrapFrame& frame) {
     step = next_step(thread, taken);
   }
   switch (step) {
-    case Step::park: (void)park_if_stopped(thread); return;
+    case Step::park: park(thread, frame); return;
     case Step::done:
       settle_call(thread, frame);
       end_waiting_mask();

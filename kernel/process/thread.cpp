@@ -98,16 +98,35 @@ void Thread::load_user_registers() const {
   cpu::set_user_tls(tls_);
 }
 
+void Thread::clear_user_registers() {
+  const cpu::InterruptGuard guard;
+  Thread* maker = cpu_local().thread;
+  maker->save_user_registers();
+  cpu::reset_user_state();
+  cpu::save_user_state(user_state_);
+  tls_ = 0;
+  maker->load_user_registers();
+}
+
+void Thread::copy_user_registers(const Thread& from) {
+  memcpy(user_state_, from.user_state_, cpu::user_state_size());
+  tls_ = from.tls_;
+}
+
 void Thread::inherit(const Thread& maker) {
   signals.blocked = maker.signals.blocked;
   signals.stack = maker.signals.stack;
   call_attention(Attention::signal);  // its process may have been stopped meanwhile
 }
 
-void Thread::forget_program() {
+void Thread::forget_memory() {
   clear_child_tid = 0;
   robust_list = 0;
   signals.stack.base = signals.stack.size = 0;
+}
+
+void Thread::forget_program() {
+  forget_memory();
   const cpu::InterruptGuard guard;
   cpu::reset_user_state();
 }

@@ -31,6 +31,7 @@ enum class Attention : uint32_t {
   kill = 1,    // it has to end
   signal = 2,  // a signal may be deliverable
   kill_or_signal = 3,
+  memory = 4,  // its process was given another address space
 };
 
 // Processor time, in nanoseconds.
@@ -89,12 +90,23 @@ class Thread : public RefCounted<Thread> {
   void set_start_tls(uint64_t tls) { tls_ = tls; }
   // The vector state saved last; user_state_size() bytes.
   [[nodiscard]] uint8_t* user_state() const { return user_state_; }
+  // Before it starts: the registers of a program that nobody started, or those that `from`, which
+  // does not run, was left with.
+  void clear_user_registers();
+  void copy_user_registers(const Thread& from);
+  [[nodiscard]] uint64_t saved_tls() const { return tls_; }
+  // What it will enter user mode with.
+  [[nodiscard]] cpu::TrapFrame& start_frame() { return start_; }
   // What a copy of `maker` has of it besides registers.
   void inherit(const Thread& maker);
+  // What is said of memory that it no longer has.
+  void forget_memory();
   // What the program that ran until now left (execve): registers included.
   void forget_program();
 
   CurrentCall call;
+  // Its registers in user mode, while it makes a system call or is parked.
+  cpu::TrapFrame* user_frame = nullptr;
   uint64_t fail_nth = 0;  // memory/fail_nth.h
   RestartCall restart;
   // CLONE_CHILD_CLEARTID: zeroed, and a futex there woken, when the thread ends; 0: none.

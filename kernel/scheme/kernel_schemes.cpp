@@ -21,10 +21,10 @@ Ref<Scheme> require(base::Result<Ref<Scheme>> made) {
 void init_schemes() {
   init_console_device();
   constexpr base::Result<Ref<Scheme>> (*makers[])() = {
-      make_initfs_scheme, make_null_scheme,   make_zero_scheme,    make_random_scheme,
-      make_debug_scheme,  make_time_scheme,   make_console_scheme, make_tty_scheme,
-      make_pipe_scheme,   make_dev_scheme,    make_fail_scheme,    make_proc_scheme,
-      make_sys_scheme,    make_memory_scheme, make_scheme_scheme,
+      make_initfs_scheme, make_null_scheme,   make_zero_scheme,      make_random_scheme,
+      make_debug_scheme,  make_time_scheme,   make_console_scheme,   make_tty_scheme,
+      make_pipe_scheme,   make_dev_scheme,    make_fail_scheme,      make_proc_scheme,
+      make_sys_scheme,    make_memory_scheme, make_addrspace_scheme, make_scheme_scheme,
   };
   for (const auto make : makers) {
     if (!register_scheme(require(make())).ok()) {

@@ -9,6 +9,7 @@ namespace kernel {
 void init_schemes();
 
 // Each in its own file. Error::out_of_memory.
+[[nodiscard]] base::Result<Ref<Scheme>> make_addrspace_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_console_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_debug_scheme();
 [[nodiscard]] base::Result<Ref<Scheme>> make_fail_scheme();

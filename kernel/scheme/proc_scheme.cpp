@@ -4,6 +4,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/scheme/kernel_schemes.h"
 #include "kernel/scheme/proc_files.h"
+#include "kernel/scheme/process_file.h"
 
 namespace kernel {
 
@@ -22,6 +23,7 @@ enum class Kind : uint8_t {
   self,         // links: to the process that looks,
   thread_self,  // its thread,
   mounts,       // self/mounts
+  fresh,        // a new process
   process,      // folders: PID
   threads,      // PID/task
   thread,       // PID/task/TID
@@ -147,6 +149,10 @@ Outcome<Node> parse(Text rest) {
     return node.subject.process ? below_process(base::move(node), rest)
                                 : Outcome<Node>(Errno::no_entry);
   }
+  if (part == "new") {
+    node.kind = Kind::fresh;
+    return rest.empty() ? Outcome<Node>(base::move(node)) : Outcome<Node>(Errno::no_entry);
+  }
   if (part == "sys") {
     node.kind = Kind::sys_folder;
     if (rest.empty()) {
@@ -218,6 +224,13 @@ class ProcDirectory final : public DirectoryFile {
       : DirectoryFile(flags), node_(base::move(node)), status_(status) {}
 
   Outcome<FileStatus> status() override { return status_; }
+  Outcome<Ref<File>> dup_named(Text name, uint32_t) override {
+    if (node_.kind != Kind::process) {
+      return Errno::invalid;
+    }
+    BASE_TRY_ASSIGN(const Ref<ProcessHandle> handle, ProcessHandle::of(node_.subject.process));
+    return derive_from_process(handle, name);
+  }
 
  protected:
   // Named things first, then numbers: at position `numbers` + the last number.
@@ -334,6 +347,9 @@ class ProcScheme final : public Scheme {
 
   Outcome<Ref<File>> open(Text rest, const OpenRequest& request) override {
     BASE_TRY_ASSIGN(Node node, parse(rest));
+    if (node.kind == Kind::fresh) {
+      return make_new_process();
+    }
     const FileStatus found = status_of(node, device());
     if (is_file(node.kind)) {
       if ((request.flags & open_flag::access_mode) != open_flag::read_only) {

@@ -12,49 +12,6 @@ namespace kernel::calls {
 namespace {
 
 // Linux's MADV_* in words of libvm.
-struct KnownAdvice {
-  enum class Effect : uint8_t { some, none };
-
-  int32_t value;
-  vm::Advice advice;
-  Effect effect = Effect::some;
-};
-constexpr auto no_effect = KnownAdvice::Effect::none;
-constexpr int32_t advice_drop_locked = 24;  // MADV_DONTNEED_LOCKED
-constexpr KnownAdvice known_advice[] = {
-    {0, vm::Advice::normal},
-    {1, vm::Advice::random},
-    {2, vm::Advice::sequential},
-    {3, vm::Advice::will_need},
-    {4, vm::Advice::dont_need},
-    {8, vm::Advice::free},
-    {9, vm::Advice::remove},
-    {10, vm::Advice::dont_fork},
-    {11, vm::Advice::do_fork},
-    {12, vm::Advice::normal, no_effect},  // MADV_MERGEABLE, MADV_UNMERGEABLE
-    {13, vm::Advice::normal, no_effect},
-    {14, vm::Advice::huge_pages},
-    {15, vm::Advice::no_huge_pages},
-    {16, vm::Advice::normal, no_effect},  // MADV_DONTDUMP, MADV_DODUMP
-    {17, vm::Advice::normal, no_effect},
-    {18, vm::Advice::wipe_on_fork},
-    {19, vm::Advice::keep_on_fork},
-    {20, vm::Advice::cold},
-    {21, vm::Advice::page_out},
-    {22, vm::Advice::populate_read},
-    {23, vm::Advice::populate_write},
-    {advice_drop_locked, vm::Advice::dont_need},
-};
-
-const KnownAdvice* find_advice(int32_t value) {
-  for (const KnownAdvice& known : known_advice) {
-    if (known.value == value) {
-      return &known;
-    }
-  }
-  return nullptr;
-}
-
 Errno errno_of_advice(base::Error error, vm::Advice advice) {
   const bool populates =
       advice == vm::Advice::populate_read || advice == vm::Advice::populate_write;
@@ -91,7 +48,7 @@ Outcome<> populate(UserSpace& space, base::VpnRange pages, base::Access access) 
 
 Outcome<> advise_piece(UserSpace& space, const vm::Mapping& mapping, base::VpnRange piece,
                        const KnownAdvice& known) {
-  if (known.effect == no_effect) {
+  if (known.effect == KnownAdvice::Effect::none) {
     return {};
   }
   switch (known.advice) {
@@ -99,7 +56,8 @@ Outcome<> advise_piece(UserSpace& space, const vm::Mapping& mapping, base::VpnRa
     case vm::Advice::populate_write: return populate(space, piece, base::Right::write);
     default: break;
   }
-  const bool unlock = known.value == advice_drop_locked && mapping.locking() != vm::Locking::none;
+  const bool unlock =
+      known.value == KnownAdvice::drop_locked && mapping.locking() != vm::Locking::none;
   if (unlock) {
     BASE_TRY(space.vm().lock(piece, vm::Locking::none));
   }

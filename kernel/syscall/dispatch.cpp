@@ -79,6 +79,7 @@ void trap_syscall(cpu::TrapFrame& frame) {
     arguments.value[i] = frame.syscall_argument(i);
   }
   thread.call = {number, arguments.value[0]};
+  thread.user_frame = &frame;
   const CallFunction function = table.find(number);
   const uint64_t result = function(arguments).raw();
   frame.set_syscall_result(result);

@@ -80,9 +80,9 @@ enum class Errno : int16_t {
     case base::Error::limit_exceeded: return Errno::too_many_files;
     case base::Error::not_supported: return Errno::not_implemented;
     case base::Error::fault: return Errno::bad_address;
+    case base::Error::would_deadlock: return Errno::would_deadlock;
     case base::Error::io:
     case base::Error::bus:
-    case base::Error::would_deadlock:
     case base::Error::dead: break;
   }
   return Errno::io;

@@ -2,6 +2,7 @@
 // it goes through the mappings in one.
 #pragma once
 
+#include "kernel/fd/file.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/syscall/outcome.h"
 
@@ -41,6 +42,24 @@ inline constexpr uint64_t grows_up = 0x0200'0000;
   return (bits & write) && (bits & execute);
 }
 }  // namespace protection
+
+// MADV_*.
+struct KnownAdvice {
+  enum class Effect : uint8_t { some, none };
+  static constexpr int32_t drop_locked = 24;  // MADV_DONTNEED_LOCKED
+
+  int32_t value;
+  vm::Advice advice;
+  Effect effect = Effect::some;
+};
+// nullptr: unknown.
+[[nodiscard]] const KnownAdvice* find_advice(int32_t value);
+
+// Says in `request` that its pages are those of `file` from `offset` bytes on; `object` keeps them.
+// `request` has its count and access. The caller has compared the access with the file's mode.
+// Errors: what the file says, ENOMEM.
+[[nodiscard]] Outcome<> map_pages_of(File& file, uint64_t offset, vm::Sharing sharing,
+                                     vm::MapRequest& request, vm::ObjectRef& object);
 
 // More private memory at once than the machine has is refused, as with Linux's heuristic.
 [[nodiscard]] bool exceeds_memory(base::PageCount pages);

@@ -130,24 +130,11 @@ Outcome<> attach_file(File& file, const Arguments& arguments, vm::MapRequest& re
   BASE_TRY_ASSIGN(const FileStatus status, file.status());
   const bool regular = (status.mode & mode_type) == mode_regular;
   BASE_TRY(check_kind_of_file(file, arguments, regular ? ~0ULL >> 1 : ~0ULL));
-  const bool shared = arguments.type() != map_flag::private_copy;
-  BASE_TRY_ASSIGN(FileMapping mapping,
-                  file.map({arguments.offset, arguments.size, request.access, shared}));
-  if (arguments.has(map_flag::grows_down)) {
-    return Errno::invalid;
-  }
-  if (!mapping.object && shared) {
-    BASE_TRY_ASSIGN(mapping.object, make_shared_memory(request.count));
-  }
-  request.tag = uint32_t(MemoryTag::file);
-  request.sharing = shared ? vm::Sharing::shared : vm::Sharing::private_copy;
-  if (shared && !file.is_writable()) {
-    request.max_access = base::Right::read | base::Right::execute;
-  }
-  object = base::move(mapping.object);
-  request.object = object.get();
-  request.object_page = mapping.first;
-  return {};
+  BASE_TRY(map_pages_of(
+      file, arguments.offset,
+      arguments.type() == map_flag::private_copy ? vm::Sharing::private_copy : vm::Sharing::shared,
+      request, object));
+  return arguments.has(map_flag::grows_down) ? Outcome<>(Errno::invalid) : Outcome<>();
 }
 
 Outcome<> attach_memory(const Arguments& arguments, vm::MapRequest& request,

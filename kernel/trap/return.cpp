@@ -1,6 +1,7 @@
 #include "kernel/trap/return.h"
 
 #include "cpu/cpu.h"
+#include "kernel/process/execute.h"
 #include "kernel/process/exit.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/signal_deliver.h"
@@ -15,7 +16,11 @@ void return_to_user(cpu::TrapFrame& frame) {
       cpu::unmask_interrupts();
       exit_killed_thread();
     }
-    if (thread.has_attention(Attention::signal)) {
+    if (thread.has_attention(Attention::memory)) {
+      cpu::unmask_interrupts();
+      take_given_space(frame);
+      (void)cpu::mask_interrupts();
+    } else if (thread.has_attention(Attention::signal)) {
       cpu::unmask_interrupts();
       deliver_signals(frame);
       (void)cpu::mask_interrupts();

@@ -154,6 +154,20 @@ bool restore_signal_context(TrapFrame& frame, const SignalContext& context, uint
   return true;
 }
 
+ProgramRegisters program_registers(const TrapFrame& frame) {
+  ProgramRegisters registers{frame.elr, frame.stack_pointer, frame.spsr, {}};
+  memcpy(registers.general, frame.x, sizeof(frame.x));
+  return registers;
+}
+
+void set_program_registers(TrapFrame& frame, const ProgramRegisters& registers) {
+  memcpy(frame.x, registers.general, sizeof(frame.x));
+  frame.elr = registers.pc;
+  frame.stack_pointer = registers.sp;
+  frame.spsr = (registers.flags & program_flags) | pstate::mode_el0;
+  frame.forget_syscall();
+}
+
 kernel::ExceptionSignal exception_signal(const TrapFrame& frame,
                                          const kernel::ExceptionInfo& info) {
   enum : uint8_t { sigill = 4, sigtrap = 5, sigbus = 7, sigfpe = 8, sigsegv = 11 };

@@ -100,6 +100,17 @@ struct SignalStateArea {
 [[nodiscard]] bool restore_signal_context(TrapFrame& frame, const SignalContext& context,
                                           uint8_t* state, size_t size);
 
+// The registers of a program by their DWARF numbers; what there is none of is 0.
+struct ProgramRegisters {
+  uint64_t pc;
+  uint64_t sp;
+  uint64_t flags;
+  uint64_t general[32];
+};
+[[nodiscard]] ProgramRegisters program_registers(const TrapFrame& frame);
+// Of the flags those that a program may change. The frame is no system call's afterwards.
+void set_program_registers(TrapFrame& frame, const ProgramRegisters& registers);
+
 // What an exception that a program caused is told as.
 [[nodiscard]] kernel::ExceptionSignal exception_signal(const TrapFrame& frame,
                                                        const kernel::ExceptionInfo& info);

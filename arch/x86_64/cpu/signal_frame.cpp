@@ -256,6 +256,30 @@ bool restore_signal_context(TrapFrame& frame, const SignalContext& context, uint
   return true;
 }
 
+ProgramRegisters program_registers(const TrapFrame& frame) {
+  return {frame.rip,
+          frame.rsp,
+          frame.rflags,
+          {frame.rax, frame.rdx, frame.rcx, frame.rbx, frame.rsi, frame.rdi, frame.rbp, frame.rsp,
+           frame.r8, frame.r9, frame.r10, frame.r11, frame.r12, frame.r13, frame.r14, frame.r15}};
+}
+
+void set_program_registers(TrapFrame& frame, const ProgramRegisters& registers) {
+  const uint64_t* from = registers.general;
+  uint64_t* const to[16] = {&frame.rax, &frame.rdx, &frame.rcx, &frame.rbx, &frame.rsi, &frame.rdi,
+                            &frame.rbp, nullptr,    &frame.r8,  &frame.r9,  &frame.r10, &frame.r11,
+                            &frame.r12, &frame.r13, &frame.r14, &frame.r15};
+  for (size_t i = 0; i < 16; ++i) {
+    if (to[i] != nullptr) {
+      *to[i] = from[i];
+    }
+  }
+  frame.rip = registers.pc;  // a non-canonical one is found on the way out (trap_entry.S)
+  frame.rsp = registers.sp;
+  frame.rflags = (frame.rflags & ~program_flags) | (registers.flags & program_flags);
+  frame.forget_syscall();
+}
+
 kernel::ExceptionSignal exception_signal(const TrapFrame& frame,
                                          const kernel::ExceptionInfo& info) {
   enum : uint8_t { sigill = 4, sigtrap = 5, sigbus = 7, sigfpe = 8, sigsegv = 11 };

@@ -193,6 +193,7 @@ inline constexpr kernel::CallNumber syscall_numbers[] = {
     {436, kernel::Call::close_range},
     {439, kernel::Call::faccessat},
     {452, kernel::Call::fchmodat2},
+    {0x1000, kernel::Call::dup_named},
 };
 
 // What a call that goes on after a signal is repeated as.

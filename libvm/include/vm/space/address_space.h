@@ -154,6 +154,8 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // Error::not_mapped: holes were met.
   template <class Visit>
   [[nodiscard]] base::Status visit_pages(base::VpnRange range, Visit&& visit);
+  // What is in the page table for `range`; walks what is there.
+  [[nodiscard]] RangeUse use(base::VpnRange range);
   [[nodiscard]] SpaceStatistics statistics();
   // The part of statistics() that costs no walk; without the counts of tables. No lock taken.
   [[nodiscard]] FaultCounters fault_counters() const {

@@ -80,6 +80,14 @@ base::Status AddressSpace<M>::visit_pages(base::VpnRange range, Visit&& visit) {
 }
 
 template <Machine M>
+RangeUse AddressSpace<M>::use(base::VpnRange range) {
+  if (!user_pages().contains(range)) return {};
+  base::Guard guard(lock_);
+  typename Epochs<Host>::Section section(system_.epochs());
+  return table_.use(range);
+}
+
+template <Machine M>
 SpaceStatistics AddressSpace<M>::statistics() {
   SpaceStatistics result;
   {

@@ -56,6 +56,16 @@ enum class Prepare : uint8_t {
 // Whether a fault may put a leaf larger than 4 KiB across the edge of a prepared range meanwhile.
 enum class LargeLeaves : uint8_t { none, possible };
 
+// What a range has in the tables. Shared: somebody else has it too, beside an object whose page it
+// is. A table that serves other ranges as well counts for each.
+struct RangeUse {
+  base::PageCount resident;
+  base::PageCount shared;
+  base::PageCount swapped;
+  uint64_t tables = 0;
+  uint64_t tables_shared = 0;
+};
+
 // Whether tables that are there now, at the edges of where entries will arrive, may be gone by
 // then.
 enum class EdgeTables : uint8_t { stay, may_go };
@@ -199,6 +209,8 @@ class PageTable {
   // A few looks; lock-free. `entries` also when somebody is changing the tables right now.
   [[nodiscard]] RangeContent content(base::VpnRange range);
   // 4 KiB pages present in the range.
+  // What is there for `range`, and who else has it. In a section.
+  [[nodiscard]] RangeUse use(base::VpnRange range);
   [[nodiscard]] base::PageCount resident(base::VpnRange range);
 
   [[nodiscard]] TableCounters counters() const {
@@ -280,6 +292,7 @@ class PageTable {
     base::Access access;
     ClosedTables closed;
   };
+  void use_in(Place place, bool is_shared, base::VpnRange range, RangeUse& use);
   base::Status prepare_edge(base::VpnRange range, base::Vpn page, Batch& batch);
   base::Status open_present(Place place, base::VpnRange range, Batch& batch);
   base::Optional<base::Pfn> cut_entry(Place place, base::Vpn page, Reserve& reserve, Batch& batch);

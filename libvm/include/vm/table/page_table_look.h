@@ -90,6 +90,38 @@ base::PageCount PageTable<M>::resident(base::VpnRange range) {
 }
 
 template <Machine M>
+RangeUse PageTable<M>::use(base::VpnRange range) {
+  RangeUse use;
+  use_in({root_, system_.features().levels}, false, range, use);
+  return use;
+}
+
+template <Machine M>
+void PageTable<M>::use_in(Place place, bool is_shared, base::VpnRange range, RangeUse& use) {
+  uint32_t left = record(place.table).resident();
+  for (base::Vpn page = range.first(); page < range.end() && left != 0;) {
+    const base::VpnRange part = entry_pages(page, place.level).intersect(range);
+    const uint64_t word = load(place.table, page, place.level);
+    page = part.end();
+    if (word == 0) continue;
+    const Entry entry = decode(word, place.level);
+    if (entry.kind == EntryKind::table) {
+      const bool shared = is_shared || record(entry.frame).references() > 1;
+      use.tables += 1;
+      use.tables_shared += shared ? 1 : 0;
+      use_in({entry.frame, place.level - 1}, shared, part, use);
+    } else if (entry.kind == EntryKind::software) {
+      use.swapped += part.count();
+    } else {
+      const FrameRecord* frame = system_.counted(entry.frame);
+      const uint64_t own = frame != nullptr && frame->state() == FrameState::object_page ? 2 : 1;
+      use.resident += part.count();
+      if (is_shared || frame == nullptr || frame->references() > own) use.shared += part.count();
+    }
+  }
+}
+
+template <Machine M>
 template <class Visit>
 void PageTable<M>::harvest(base::VpnRange range, Harvest what, Batch& batch, Visit&& visit) {
   const Features& features = system_.features();
