@@ -23,9 +23,13 @@ int process_of(int pid) {
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int own_process(void) { return open("proc:self", O_RDONLY | O_CLOEXEC); }
+int own_process(void) {
+  return open("proc:self", O_RDONLY | O_CLOEXEC);
+}
 
-int own_space(void) { return open("addrspace:", O_RDWR | O_CLOEXEC); }
+int own_space(void) {
+  return open("addrspace:", O_RDWR | O_CLOEXEC);
+}
 
 int new_space(void) {
   const int own = own_space();

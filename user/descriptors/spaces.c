@@ -15,9 +15,8 @@ static const uint64_t there = 0x10000000;
 
 static void names(void) {
   const int process = own_process();
-  static const char* const of_process[] = {"addrspace", "files",  "regs",
-                                           "name",      "status", "current-addrspace",
-                                           "program"};
+  static const char* const of_process[] = {"addrspace",         "files",  "regs", "name", "status",
+                                           "current-addrspace", "program"};
   for (size_t i = 0; i < sizeof(of_process) / sizeof(of_process[0]); i++) {
     const int fd = dup_named(process, of_process[i]);
     EXPECT(fd >= 0);
@@ -31,7 +30,7 @@ static void names(void) {
   const int folder = open("/proc/self/fd", O_RDONLY);
   EXPECT_ERROR(dup_named(folder, "addrspace"), EINVAL);
   EXPECT_ERROR(open("proc:new/thing", O_RDONLY), ENOENT);
-  EXPECT_ERROR(open("addrspace:thing", O_RDONLY), ENOENT);
+  EXPECT_ERROR(open("addrspace:thing", O_RDONLY), ENOTDIR);
   const int space = dup_named(process, "addrspace");
   static const char* const of_space[] = {"empty", "exclusive", "min-address"};
   for (size_t i = 0; i < sizeof(of_space) / sizeof(of_space[0]); i++) {
@@ -75,7 +74,8 @@ static void listing(void) {
   EXPECT(read(space, list, sizeof(list)) == 3 * sizeof(list[0]));
   EXPECT(list[0].version == SPACE_VERSION && list[0].size == sizeof(list[0]));
   EXPECT(list[0].base == there && list[0].length == 4 * page && list[0].access == PROT_READ);
-  EXPECT(list[0].kind == SPACE_ANONYMOUS && list[0].object == 0 && list[0].flags == SPACE_UNCHARGED);
+  EXPECT(list[0].kind == SPACE_ANONYMOUS && list[0].object == 0 &&
+         list[0].flags == SPACE_UNCHARGED);
   EXPECT(list[1].kind == SPACE_MEMORY && list[1].object != 0 && (list[1].flags & SPACE_SHARED));
   EXPECT(list[2].use == SPACE_USE_HEAP && list[2].resident == 0);
   EXPECT(read(space, list, sizeof(list)) == 0);
@@ -91,7 +91,8 @@ static void listing(void) {
 
 // What is shared with whom.
 static void residency(void) {
-  char* memory = mmap((void*)(there), 16 * page, both, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  char* memory = mmap((void*)(there), 16 * page, both,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   EXPECT(memory == (char*)there);
   memset(memory, 1, 4 * page);
   const int space = own_space();
@@ -131,11 +132,16 @@ static void borrowing(void) {
   // Rights only shrink.
   EXPECT_ERROR(mprotect(second, page, both), EACCES);
   EXPECT(mmap(NULL, 3 * page, both, MAP_SHARED, space, offset) == MAP_FAILED && errno == EACCES);
-  EXPECT(mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, space, offset) == MAP_FAILED && errno == EACCES);
-  EXPECT(mmap(NULL, 4 * page, PROT_READ, MAP_SHARED, space, offset) == MAP_FAILED && errno == ENXIO);
-  EXPECT(mmap(NULL, page, PROT_READ, MAP_SHARED, space, offset - page) == MAP_FAILED && errno == ENXIO);
+  EXPECT(mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_SHARED, space, offset) == MAP_FAILED &&
+         errno == EACCES);
+  EXPECT(mmap(NULL, 4 * page, PROT_READ, MAP_SHARED, space, offset) == MAP_FAILED &&
+         errno == ENXIO);
+  EXPECT(mmap(NULL, page, PROT_READ, MAP_SHARED, space, offset - page) == MAP_FAILED &&
+         errno == ENXIO);
   const int own = own_space();
-  EXPECT(mmap(NULL, page, PROT_READ, MAP_SHARED, own, (off_t)((uint64_t)first & ~4095ull)) == MAP_FAILED && errno == EDEADLK);
+  EXPECT(mmap(NULL, page, PROT_READ, MAP_SHARED, own, (off_t)((uint64_t)first & ~4095ull)) ==
+             MAP_FAILED &&
+         errno == EDEADLK);
   const int read_only = open("addrspace:", O_RDONLY);
   EXPECT_ERROR(apply(read_only, changes, 1), EBADF);
   // The space lives as long as somebody borrows, and what it unmaps is gone.
@@ -224,7 +230,6 @@ static void snapshot(void) {
   EXPECT(past[0] == first && now[0] >= first + 3);  // spaces live as long as their descriptors
 }
 
-const struct test_case space_cases[] = {{"names", names},         {"bounds", bounds},
-                                        {"listing", listing},     {"residency", residency},
-                                        {"borrowing", borrowing}, {"grants", grants},
-                                        {"snapshot", snapshot},   {NULL, NULL}};
+const struct test_case space_cases[] = {
+    {"names", names},         {"bounds", bounds}, {"listing", listing},   {"residency", residency},
+    {"borrowing", borrowing}, {"grants", grants}, {"snapshot", snapshot}, {NULL, NULL}};
