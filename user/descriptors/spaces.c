@@ -30,7 +30,7 @@ static void names(void) {
   const int folder = open("/proc/self/fd", O_RDONLY);
   EXPECT_ERROR(dup_named(folder, "addrspace"), EINVAL);
   EXPECT_ERROR(open("proc:new/thing", O_RDONLY), ENOENT);
-  EXPECT_ERROR(open("addrspace:thing", O_RDONLY), ENOTDIR);
+  EXPECT_ERROR(open("addrspace:thing", O_RDONLY), ENOENT);
   const int space = dup_named(process, "addrspace");
   static const char* const of_space[] = {"empty", "exclusive", "min-address"};
   for (size_t i = 0; i < sizeof(of_space) / sizeof(of_space[0]); i++) {
