@@ -76,7 +76,8 @@ struct Scheduler::Fiber {
   const volatile void* last_address = nullptr;
   bool relaxing = false;                                     // until somebody writes relax_on
   std::unordered_map<const volatile void*, uint32_t> reads;  // since it wrote or rested last
-  bool woken = false;  // by a write anywhere since it began relaxing
+  bool woken = false;         // by a write anywhere since it began relaxing
+  bool looked_again = false;  // without one, since the last write anywhere
   bool finished = false;
   void* stack = nullptr;
   void* context = nullptr;  // saved stack pointer
@@ -246,11 +247,13 @@ void Scheduler::run() {
     }
     if (all_finished) break;
     if (ready.empty()) {
-      // A spin loop may wait for more than the word it looked at last: let all look again, once.
+      // A spin loop may wait for more than the word it looked at last, or for what has come about
+      // since it looked: let all look again, once.
       bool again = false;
       for (auto& fiber : fibers_) {
-        if (fiber->relaxing && fiber->woken) {
+        if (fiber->relaxing && (fiber->woken || !fiber->looked_again)) {
           fiber->relaxing = fiber->woken = false;
+          fiber->looked_again = true;
           again = true;
         }
       }
@@ -273,7 +276,9 @@ void Scheduler::run() {
     fiber.ready = nullptr;
     if (fiber.pending.address != nullptr && fiber.pending.touch != Touch::read) {
       for (auto& other : fibers_) {
-        if (other.get() == &fiber || !other->relaxing) continue;
+        if (other.get() == &fiber) continue;
+        other->looked_again = false;
+        if (!other->relaxing) continue;
         other->woken = true;
         if (other->last_address == fiber.pending.address) other->relaxing = other->woken = false;
       }
