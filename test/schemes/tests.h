@@ -11,8 +11,18 @@ void test_bytes();
 void test_changes();
 void test_mappings();
 void test_queue();
+void test_buffers();
+void test_nested();
+void test_concurrent();
+void test_no_answer();
+void test_cycles();
+void test_passing();
+void test_nothing_lost();
 
 inline constexpr Test tests[] = {
-    {"names", test_names}, {"bytes", test_bytes},       {"changes", test_changes},
-    {"queue", test_queue}, {"mappings", test_mappings},
+    {"names", test_names},   {"bytes", test_bytes},           {"changes", test_changes},
+    {"queue", test_queue},   {"mappings", test_mappings},     {"buffers", test_buffers},
+    {"nested", test_nested}, {"concurrent", test_concurrent}, {"no_answer", test_no_answer},
+    {"cycles", test_cycles}, {"passing", test_passing},       {"nothing_lost", test_nothing_lost},
+
 };
