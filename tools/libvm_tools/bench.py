@@ -8,17 +8,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import build
+from . import build, vmbench
 from .status import BAD_USAGE, Stop
 
 USAGE = """\
 usage: tools/bench [--list] [--json FILE] [SUITE]...
+       tools/bench --profile ROW [x86_64|aarch64]
 Runs the named suites, or all; each prints its table. Figures of one row come from one run of one
 program: quote their ratio, the machine may be busy. Exit status 0, 1 when a suite failed.
 
   --list        the suites
   --json FILE   write every row: {suite, arch, row, unit, ours, peer, peer_name, ratio}; ratio is
                 ours / peer, less is better unless higher_is_better is set
+  --profile ROW which functions of the kernel the instructions of a row of user/vmbench are in
   --help        this text"""
 
 
@@ -31,6 +33,31 @@ def suites() -> dict[str, list[str]]:
     build.configure("native", refresh=True)
     path = build.folder("native") / "meson-info" / "intro-benchmarks.json"
     return {entry["name"]: entry["cmd"] for entry in json.loads(path.read_text())}
+
+
+def kernel_suites() -> dict[str, str]:
+    return {f"kernel-{arch}": arch for arch in build.ARCHES}
+
+
+def run_kernel(name: str) -> tuple[bool, list[dict]]:
+    print(f"== {name}", flush=True)
+    started = time.monotonic()
+    try:
+        rows = vmbench.table(kernel_suites()[name], [])
+    except Stop as stop:
+        print(f"FAILED {name}: {stop.message}; repeat: tools/bench {name}", flush=True)
+        return False, []
+    print(f"== {name}: {time.monotonic() - started:.0f} s\n", flush=True)
+    return True, rows
+
+
+def profile(arguments: list[str]) -> int:
+    arch = arguments[1] if len(arguments) == 2 else build.ARCHES[0]
+    if len(arguments) not in (1, 2) or arch not in build.ARCHES:
+        raise bad("--profile needs a row of vmbench and at most an architecture")
+    build.setup()
+    vmbench.profile(arch, arguments[0])
+    return 0
 
 
 def parse(arguments: list[str]) -> tuple[list[str], Path | None, bool]:
@@ -70,20 +97,23 @@ def run(name: str, command: list[str]) -> tuple[bool, list[dict]]:
 
 
 def bench(arguments: list[str]) -> int:
+    if arguments[:1] == ["--profile"]:
+        return profile(arguments[1:])
     names, output, listing = parse(arguments)
     build.setup()
     known = suites()
-    unknown = [name for name in names if name not in known]
+    guests = kernel_suites()
+    unknown = [name for name in names if name not in known and name not in guests]
     if unknown:
         raise bad(f"no suite {unknown[0]}")
     if listing:
-        print("\n".join(known))
+        print("\n".join([*known, *guests]))
         return 0
     build.run_quietly(["ninja", "-C", str(build.folder("native")), "meson-benchmark-prereq"],
                       "building the benchmarks")
     rows, good = [], True
-    for name in names or known:
-        succeeded, found = run(name, known[name])
+    for name in names or [*known, *guests]:
+        succeeded, found = run_kernel(name) if name in guests else run(name, known[name])
         good = good and succeeded
         rows += found
     if output:

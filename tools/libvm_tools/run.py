@@ -35,6 +35,7 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-]
   --icount            count instructions: deterministic, one processor, the benchmarks' CPU
   --screenshot FILE   when there was output and then none for a second, write what the screen
                       shows to FILE (PNG; PPM if it ends in .ppm) and end the machine
+  --qemu ARGUMENT     one more argument for QEMU; repeatable
   --gdb               wait for a debugger before the first instruction
   --print             show the QEMU command line on stderr
   --help              this text
@@ -51,6 +52,7 @@ class Options:
     eager: bool = False
     add: list[tuple[Path, str]] = field(default_factory=list)
     append: list[str] = field(default_factory=list)
+    qemu: list[str] = field(default_factory=list)
     timeout: float | None = None
     icount: bool = False
     screenshot: Path | None = None
@@ -144,9 +146,9 @@ def parse(arguments: list[str]) -> Options:
             setattr(options, {"--print": "show"}.get(name, name[2:]), True)
             continue
         if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout",
-                        "--screenshot"):
+                        "--screenshot", "--qemu"):
             raise bad(f"unknown argument {word or repr(word)}")
-        if name in seen and name not in ("--add", "--append"):
+        if name in seen and name not in ("--add", "--append", "--qemu"):
             raise bad(f"{name} is given twice")
         seen.add(name)
         if not equals:
@@ -159,6 +161,7 @@ def parse(arguments: list[str]) -> Options:
             case "--mem": options.mem = memory(value)
             case "--add": options.add.append(addition(value, guests))
             case "--append": options.append.append(command_text(name, value))
+            case "--qemu": options.qemu.append(command_text(name, value))
             case "--screenshot": options.screenshot = picture(value)
             case "--timeout": options.timeout = seconds(value)
     if options.icount and (options.smp or 1) != 1:
@@ -249,7 +252,8 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
     def command(log: str) -> list[str]:
         line = Machine(options.arch, image, run_folder / "variables.fd", log,
                        smp=processors(options), mem=options.mem, icount=options.icount,
-                       monitor=terminal, gdb_port=port, qmp=qmp).command()
+                       monitor=terminal, gdb_port=port, qmp=qmp,
+                       extra=options.qemu).command()
         if options.show:
             say(shlex.join(line))
         return line
