@@ -138,7 +138,7 @@ uint64_t free_frame_count() {
   return allocator->statistics().available().raw();
 }
 uint64_t usable_frame_count() {
-  return allocator->statistics().managed.raw();
+  return allocator->managed().raw();
 }
 
 void check_frames() {

@@ -28,6 +28,7 @@ class alignas(128) EpochReaders {
   base::Atomic<uint64_t> state_{0};
   base::Atomic<uint64_t> gates_[max_depth];
   base::Atomic<uint32_t> depth_{0};
+  bool is_known_ = false;  // this CPU is among those that Epochs looks at
 };
 
 // What was retired during one epoch: objects by node, frames by their records' links.

@@ -138,6 +138,12 @@ class Epochs {
 
  private:
   EpochReaders& readers_of_this_cpu() { return cpus_[host_.current_cpu()].readers; }
+  // This CPU opens its first section: from now on it is looked at. Those who look read the bound
+  // after their fence, a reader raises it before its own: one of the two sees the other.
+  BASE_NOINLINE void make_known(EpochReaders& readers);
+  base::Span<EpochCpu> known_cpus() const {
+    return cpus_.first(known_.template load<base::Order::acquire>());
+  }
   // The bag for things retired now. What an older round left in it waits once more.
   EpochBag& bag_for_now(EpochBags& bags) BASE_REQUIRES(bags);
   uint64_t poll_cpu(EpochBags& bags);
@@ -147,6 +153,7 @@ class Epochs {
   base::Span<EpochCpu> cpus_;
   FrameRecords& records_;
   FrameReclaim reclaim_;
+  base::Atomic<uint64_t> known_{0};               // CPUs from here on have never opened a section
   alignas(128) base::Atomic<uint64_t> epoch_{2};  // passed() is 0: nothing was retired before
 };
 
@@ -164,6 +171,7 @@ Epochs<H>::~Epochs() {
 template <class H>
 void Epochs<H>::Section::enter(const Gate* gate) {
   using base::Order;
+  if (BASE_UNLIKELY(!readers_.is_known_)) epochs_.make_known(readers_);
   depth_ = readers_.depth_.template load<Order::relaxed>();
   BASE_CHECK(depth_ < EpochReaders::max_depth, "epoch sections nest too deep");
   readers_.depth_.template store<Order::relaxed>(depth_ + 1);
@@ -175,6 +183,16 @@ void Epochs<H>::Section::enter(const Gate* gate) {
   }
   readers_.gates_[depth_].template store<Order::relaxed>(reinterpret_cast<uint64_t>(gate));
   base::fence<Order::sequential>();
+}
+
+template <class H>
+void Epochs<H>::make_known(EpochReaders& readers) {
+  const uint64_t wanted = uint64_t(host_.current_cpu()) + 1;
+  uint64_t known = known_.template load<base::Order::relaxed>();
+  while (known < wanted &&
+         !known_.template compare_exchange<base::Order::sequential>(known, wanted)) {
+  }
+  readers.is_known_ = true;
 }
 
 template <class H>
@@ -205,7 +223,9 @@ void Epochs<H>::close(Gate& gate) {
   BASE_CHECK(gate.closed_.template exchange<base::Order::sequential>(1) == 0, "gate closed twice");
   base::fence<base::Order::sequential>();
   const auto key = reinterpret_cast<uint64_t>(&gate);
-  for (EpochCpu& cpu : cpus_) {
+  for (EpochCpu& cpu : known_cpus()) {
+    // No section is open, or its reader will find the gate closed.
+    if (cpu.readers.state_.template load<base::Order::acquire>() == 0) continue;
     for (auto& passed : cpu.readers.gates_) {
       while (passed.template load<base::Order::acquire>() == key) {
         host_.relax();
@@ -246,7 +266,7 @@ template <class H>
 bool Epochs<H>::try_advance() {
   uint64_t now = epoch_.template load<base::Order::acquire>();
   base::fence<base::Order::sequential>();
-  for (const EpochCpu& cpu : cpus_) {
+  for (const EpochCpu& cpu : known_cpus()) {
     const uint64_t state = cpu.readers.state_.template load<base::Order::acquire>();
     if (state != 0 && state != now * 2 + 1) {
       return false;

@@ -151,6 +151,10 @@ class FrameAllocator {
   // How many CPUs it has caches for; 0 before init.
   [[nodiscard]] uint32_t cpus() const { return cpus_; }
   [[nodiscard]] FrameStatistics statistics();
+  // Frames ever given to it, for the price of a load.
+  [[nodiscard]] base::PageCount managed() const {
+    return base::PageCount(managed_.template load<base::Order::relaxed>());
+  }
   // Panics on a broken invariant. Nothing else may run meanwhile.
   void check();
   // Calls print(const char* label, uint64_t value) for each line of the statistics.
@@ -239,7 +243,7 @@ class FrameAllocator {
   BuddyLists zones_[2] BASE_GUARDED_BY(lock_);  // below 4 GiB, above
   FrameDepot depot_ BASE_GUARDED_BY(lock_);
   uint64_t emergency_ BASE_GUARDED_BY(lock_) = 0;
-  uint64_t managed_ BASE_GUARDED_BY(lock_) = 0;
+  base::Atomic<uint64_t> managed_{0};              // grows with the lock held
   uint32_t pool_head_ BASE_GUARDED_BY(lock_) = 0;  // zeroed frames, chained
   base::Atomic<uint64_t> pool_count_{0};           // written under the lock
   uint64_t zeroed_target_ BASE_GUARDED_BY(lock_) = 0;

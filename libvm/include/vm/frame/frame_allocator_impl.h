@@ -78,8 +78,9 @@ base::Status FrameAllocator<H>::add(base::PfnRange frames) {
     records_->of(at).reset(FrameState::tail, 0);
   }
   give_run(frames);
-  managed_ += frames.count().raw();
-  depot_.set_limit(uint32_t(managed_ / 16 / CpuFrameCache::batch));
+  const uint64_t now = managed().raw() + frames.count().raw();
+  managed_.template store<base::Order::relaxed>(now);
+  depot_.set_limit(uint32_t(now / 16 / CpuFrameCache::batch));
   return {};
 }
 

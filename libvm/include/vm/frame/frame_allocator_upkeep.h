@@ -100,7 +100,7 @@ FrameStatistics FrameAllocator<H>::statistics() {
     zeroed += caches_[cpu].zeroed_frames();
   }
   base::Guard guard(lock_);
-  result.managed = base::PageCount(managed_);
+  result.managed = managed();
   result.free = base::PageCount(free_pages());
   result.cached = base::PageCount(cached + depot_.frames());
   result.zeroed = base::PageCount(zeroed + pool_count_.template load<base::Order::relaxed>());
@@ -165,7 +165,7 @@ void FrameAllocator<H>::check() {
   });
   BASE_CHECK(free == free_pages(), "frames marked free are not all in the lists");
   BASE_CHECK(cached == stocked, "frames marked cached are not all in a cache");
-  BASE_CHECK(free + cached + used <= managed_, "more frames than were added");
+  BASE_CHECK(free + cached + used <= managed().raw(), "more frames than were added");
 }
 
 template <FrameHost H>
