@@ -26,7 +26,9 @@ class ArgumentsTest(unittest.TestCase):
     def test_everything(self):
         options = run.parse(["aarch64", "--smp", "4", "--mem=2G", "--eager", "--cmd", "/bin/a b",
                              "--add", f"{__file__}:/etc/a", "--append", "levels=5",
-                             "--timeout", "2.5", "--gdb", "--print"])
+                             "--timeout", "2.5", "--gdb", "--print", "--qemu", "-d",
+                             "--qemu=int"])
+        self.assertEqual(options.qemu, ["-d", "int"])
         self.assertEqual((options.arch, options.smp, options.mem), ("aarch64", 4, 2048))
         self.assertEqual(options.timeout, 2.5)
         self.assertTrue(options.eager and options.gdb and options.show)
@@ -43,7 +45,7 @@ class ArgumentsTest(unittest.TestCase):
                           ["--add", f"{here}:/../x"], ["--add", f"{here}://x"],
                           ["--add", "/nonexistent:/x"], ["--add", "/:/x"],
                           ["--add", f"{here}:/x", "--add", f"{here}:/x"],
-                          ["--append", ""], ["--eager=1"], ["--frobnicate"], ["x86"], [""],
+                          ["--append", ""], ["--qemu"], ["--qemu", ""], ["--eager=1"], ["--frobnicate"], ["x86"], [""],
                           ["--screenshot", ""], ["--screenshot", "/"], ["--screenshot", "/nonexistent/a.png"],
                           ["x86_64", "aarch64"], ["--smp", "1", "--smp", "2"],
                           ["--icount", "--smp", "2"], ["--cmd", "x" * 3001]):

@@ -8,11 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import build, vmbench
+from . import build, plot, vmbench
 from .status import BAD_USAGE, Stop
 
 USAGE = """\
-usage: tools/bench [--list] [--json FILE] [SUITE]...
+usage: tools/bench [--list] [--json FILE] [--plot FOLDER] [SUITE]...
        tools/bench --profile ROW [x86_64|aarch64]
 Runs the named suites, or all; each prints its table. Figures of one row come from one run of one
 program: quote their ratio, the machine may be busy. Exit status 0, 1 when a suite failed.
@@ -20,6 +20,7 @@ program: quote their ratio, the machine may be busy. Exit status 0, 1 when a sui
   --list        the suites
   --json FILE   write every row: {suite, arch, row, unit, ours, peer, peer_name, ratio}; ratio is
                 ours / peer, less is better unless higher_is_better is set
+  --plot FOLDER draw the cost of fork against resident memory: fork-ARCH.svg
   --profile ROW which functions of the kernel the instructions of a row of user/vmbench are in
   --help        this text"""
 
@@ -60,8 +61,8 @@ def profile(arguments: list[str]) -> int:
     return 0
 
 
-def parse(arguments: list[str]) -> tuple[list[str], Path | None, bool]:
-    names, output, listing = [], None, False
+def parse(arguments: list[str]) -> tuple[list[str], Path | None, Path | None, bool]:
+    names, output, pictures, listing = [], None, None, False
     rest = iter(arguments)
     for argument in rest:
         if argument == "--help":
@@ -76,11 +77,16 @@ def parse(arguments: list[str]) -> tuple[list[str], Path | None, bool]:
             output = Path(value)
             if not output.absolute().parent.is_dir():
                 raise bad(f"--json {value}: its folder does not exist")
+        elif argument == "--plot":
+            value = next(rest, None)
+            if not value or not Path(value).is_dir():
+                raise bad(f"--plot {value or ''}: not a folder")
+            pictures = Path(value)
         elif argument.startswith("-"):
             raise bad(f"unknown argument {argument}")
         else:
             names.append(argument)
-    return names, output, listing
+    return names, output, pictures, listing
 
 
 def run(name: str, command: list[str]) -> tuple[bool, list[dict]]:
@@ -99,7 +105,7 @@ def run(name: str, command: list[str]) -> tuple[bool, list[dict]]:
 def bench(arguments: list[str]) -> int:
     if arguments[:1] == ["--profile"]:
         return profile(arguments[1:])
-    names, output, listing = parse(arguments)
+    names, output, pictures, listing = parse(arguments)
     build.setup()
     known = suites()
     guests = kernel_suites()
@@ -109,8 +115,9 @@ def bench(arguments: list[str]) -> int:
     if listing:
         print("\n".join([*known, *guests]))
         return 0
-    build.run_quietly(["ninja", "-C", str(build.folder("native")), "meson-benchmark-prereq"],
-                      "building the benchmarks")
+    if not names or any(name in known for name in names):
+        build.run_quietly(["ninja", "-C", str(build.folder("native")), "meson-benchmark-prereq"],
+                          "building the benchmarks")
     rows, good = [], True
     for name in names or [*known, *guests]:
         succeeded, found = run_kernel(name) if name in guests else run(name, known[name])
@@ -118,6 +125,9 @@ def bench(arguments: list[str]) -> int:
         rows += found
     if output:
         output.write_text(json.dumps(rows, indent=1) + "\n")
+    if pictures:
+        for path in plot.plot(rows, pictures):
+            print(f"drew {path}")
     return 0 if good else 1
 
 

@@ -125,14 +125,14 @@ struct Format {
       case EntryKind::software: entry.payload = word >> payload_shift; return entry;
       case EntryKind::table: entry.access = table_access(word); break;
       case EntryKind::leaf:
-        entry.access = leaf_access(word);
+        entry.access = access(word, level, features);
         entry.memory_type = memory_type_at(base::field(word, attribute_shift, 2));
         entry.accessed = (word & accessed) != 0;
         entry.dirty = is_dirty(word);
         entry.global = (word & not_global) == 0;
         break;
     }
-    entry.software = uint8_t(base::field(word, software_shift, software_bits));
+    entry.software = software(word);
     entry.frame = frame(word, level, features);
     return entry;
   }
@@ -155,6 +155,35 @@ struct Format {
     return features.levels == 5
                ? base::Pfn(base::field(word, 12, 38) | (base::field(word, 8, 2) << 38))
                : base::Pfn(base::field(word, 12, 36));
+  }
+
+  static BASE_ALWAYS_INLINE constexpr Access access(uint64_t word, unsigned, const Features&) {
+    Access access = (word & el0) != 0 ? Access(Right::user) : Access::none();
+    if ((word & valid) == 0) return access;
+    const uint64_t barred = access.is_user() ? el0_no_execute : el1_no_execute;
+    access = access.with(Right::read);
+    if ((word & dirty_modifier) != 0) access = access.with(Right::write);
+    return (word & barred) == 0 ? access.with(Right::execute) : access;
+  }
+
+  static BASE_ALWAYS_INLINE constexpr uint8_t software(uint64_t word) {
+    return uint8_t(base::field(word, software_shift, software_bits));
+  }
+
+  static BASE_ALWAYS_INLINE constexpr uint64_t with_access(uint64_t word, unsigned level,
+                                                           Access access,
+                                                           const Features& features) {
+    if ((word & valid) == 0 || !access.can_read()) {
+      Entry entry = decode(word, level, features);
+      entry.access = access;
+      return encode(entry, level, features);
+    }
+    const bool dirty = is_dirty(word);
+    const uint64_t kept =
+        word & ~(el0 | read_only | dirty_modifier | saved_dirty | el0_no_execute | el1_no_execute);
+    return kept | (access.is_user() ? el0 : 0) | never_executed(access) |
+           (access.can_write() ? dirty_modifier | (dirty ? 0 : read_only)
+                               : read_only | (dirty ? saved_dirty : 0));
   }
 
   static constexpr uint64_t write_protect(uint64_t word, unsigned level, const Features& features) {
@@ -232,14 +261,6 @@ struct Format {
   }
   static constexpr bool is_dirty(uint64_t word) {
     return (word & saved_dirty) != 0 || (word & (dirty_modifier | read_only)) == dirty_modifier;
-  }
-  static constexpr Access leaf_access(uint64_t word) {
-    Access access = (word & el0) != 0 ? Access(Right::user) : Access::none();
-    if ((word & valid) == 0) return access;
-    const uint64_t barred = access.is_user() ? el0_no_execute : el1_no_execute;
-    access = access.with(Right::read);
-    if ((word & dirty_modifier) != 0) access = access.with(Right::write);
-    return (word & barred) == 0 ? access.with(Right::execute) : access;
   }
   static constexpr uint64_t table_limits(Access access) {
     return (access.can_write() ? 0 : table_read_only) | (access.is_user() ? 0 : table_no_el0) |

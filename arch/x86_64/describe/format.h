@@ -14,9 +14,11 @@
 //   7     PS at levels 2, 3                        as present
 //   8     G                                        as present
 //   9-11  Entry::software                          as present
-//   12-51 frame                                    inverted, so that speculation (L1TF) finds no
-//   RAM 58    dirty, while the write right is absent   as present 59-62 protection key of a leaf as
-//   present 63    XD                                       as present
+//   12-51 frame                                    inverted: speculation (L1TF) finds no RAM
+//   58    dirty, while the write right is absent   as present
+//   59-62 protection key of a leaf                 as present
+//   63    XD                                       as present
+//
 // A software entry has its payload, inverted, in bits 8-63.
 //
 // Dirty without the write right lives in bit 58: R/W = 0 with D = 1 would mean a shadow stack.
@@ -110,8 +112,7 @@ struct Format {
         return entry;
       case EntryKind::table: entry.access = access_of(word); break;
       case EntryKind::leaf:
-        entry.access = (word & present) != 0 ? access_of(word) : Access::none();
-        if ((word & user) != 0) entry.access = entry.access.with(Right::user);
+        entry.access = access(word, level, features);
         entry.memory_type = base::MemoryType(base::field(word, memory_type_shift, 2));
         entry.protection_key = uint8_t(base::field(word, key_shift, 4));
         entry.accessed = (word & accessed) != 0;
@@ -119,7 +120,7 @@ struct Format {
         entry.global = (word & global) != 0;
         break;
     }
-    entry.software = uint8_t(base::field(word, software_shift, software_bits));
+    entry.software = software(word);
     entry.frame = frame(word, level, features);
     return entry;
   }
@@ -140,6 +141,28 @@ struct Format {
   static BASE_ALWAYS_INLINE constexpr base::Pfn frame(uint64_t word, unsigned, const Features&) {
     const uint64_t bits = (word & present) != 0 ? word : ~word;
     return base::Pfn((bits & frame_mask) >> base::page_shift);
+  }
+
+  static BASE_ALWAYS_INLINE constexpr Access access(uint64_t word, unsigned, const Features&) {
+    if ((word & present) != 0) return access_of(word);
+    return (word & user) != 0 ? Access(Right::user) : Access::none();
+  }
+
+  static BASE_ALWAYS_INLINE constexpr uint8_t software(uint64_t word) {
+    return uint8_t(base::field(word, software_shift, software_bits));
+  }
+
+  static BASE_ALWAYS_INLINE constexpr uint64_t with_access(uint64_t word, unsigned level,
+                                                           Access access,
+                                                           const Features& features) {
+    if ((word & present) == 0 || !access.can_read()) {
+      Entry entry = decode(word, level, features);
+      entry.access = access;
+      return encode(entry, level, features);
+    }
+    const uint64_t kept = word & ~(writable | user | dirty | saved_dirty | no_execute);
+    const uint64_t written = access.can_write() ? dirty : saved_dirty;
+    return kept | rights(access, features) | ((word & (dirty | saved_dirty)) != 0 ? written : 0);
   }
 
   static constexpr uint64_t write_protect(uint64_t word, unsigned level, const Features& features) {

@@ -179,6 +179,26 @@ TEMPLATE_TEST_CASE("write_protect_clean_and_old_change_one_property_each", "[des
   CHECK(wrong == 0);
 }
 
+TEMPLATE_TEST_CASE("rights_alone_change_in_place", "[describe]", x86_64::Format, aarch64::Format) {
+  using F = TestType;
+  uint64_t wrong = 0;
+  for (const Features& f : all_features()) {
+    for_each_leaf<F>(f, [&](Entry e, unsigned level) {
+      const uint64_t word = F::encode(e, level, f);
+      wrong += F::access(word, level, f) == e.access ? 0 : 1;
+      wrong += F::software(word) == e.software ? 0 : 1;
+      for (unsigned raw = 0; raw < 16; ++raw) {
+        Entry expected = e;
+        expected.access = F::granted(Access::from_raw(uint8_t(raw)), f);
+        const uint64_t changed = F::with_access(word, level, expected.access, f);
+        wrong += changed == F::encode(expected, level, f) ? 0 : 1;
+        wrong += F::transition(word, changed, level, f) == Transition::plain ? 0 : 1;
+      }
+    });
+  }
+  CHECK(wrong == 0);
+}
+
 TEMPLATE_TEST_CASE("appearing_vanishing_and_staying_are_plain", "[describe]", x86_64::Format,
                    aarch64::Format) {
   using F = TestType;

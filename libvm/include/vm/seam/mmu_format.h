@@ -7,6 +7,10 @@
 //   kind, frame, is_open                agree with decode
 //   decode(write_protect(w))            is decode(w) without the write right, nothing else changed
 //   decode(mark_clean(w)), mark_old(w)  is decode(w) without `dirty`, without `accessed`
+//   access(w), software(w)              agree with decode
+//   decode(with_access(w, a))           is decode(w) with the rights a == granted(a); its
+//   transition
+//                                       is plain
 //   transition(w, w), (0, w), (w, 0)    are plain
 // A dirty entry without the write right stays dirty: what the CPU learnt is never lost.
 #pragma once
@@ -50,6 +54,9 @@ concept MmuFormat = requires(uint64_t word, Entry entry, unsigned level, base::A
   // Only of a leaf or table.
   { F::write_protect(word, level, features) } -> std::same_as<uint64_t>;
   // Only of a leaf.
+  { F::access(word, level, features) } -> std::same_as<base::Access>;
+  { F::software(word) } -> std::same_as<uint8_t>;
+  { F::with_access(word, level, access, features) } -> std::same_as<uint64_t>;
   { F::mark_clean(word, level, features) } -> std::same_as<uint64_t>;
   { F::mark_old(word, level, features) } -> std::same_as<uint64_t>;
   // How a live `word` may become another one at the same place.
@@ -73,6 +80,11 @@ struct MmuFormatExemplar {
   static constexpr base::Pfn frame(uint64_t, unsigned, const Features&) { return {}; }
   static constexpr bool is_open(uint64_t, unsigned, const Features&) { return false; }
   static constexpr uint64_t write_protect(uint64_t w, unsigned, const Features&) { return w; }
+  static constexpr base::Access access(uint64_t, unsigned, const Features&) { return {}; }
+  static constexpr uint8_t software(uint64_t) { return 0; }
+  static constexpr uint64_t with_access(uint64_t w, unsigned, base::Access, const Features&) {
+    return w;
+  }
   static constexpr uint64_t mark_clean(uint64_t w, unsigned, const Features&) { return w; }
   static constexpr uint64_t mark_old(uint64_t w, unsigned, const Features&) { return w; }
   static constexpr Transition transition(uint64_t, uint64_t, unsigned, const Features&) {

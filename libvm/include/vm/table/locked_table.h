@@ -110,6 +110,27 @@ class LockedTable {
     return before;
   }
 
+  // Gives the leaf at `index` the rights that `rights(word)` says, granted ones, and changes
+  // nothing else; as change(), for loops over whole tables. True: CPUs must forget what they know
+  // of it, which is the caller's to name in its batch.
+  template <class Rights>
+  [[nodiscard]] bool change_access(unsigned index, Rights&& rights) {
+    uint64_t* at = &words_[index];
+    uint64_t old = system_.mmu().load(at);
+    base::Access access;
+    while (true) {
+      access = rights(old);
+      const uint64_t word = Format::with_access(old, level_, access, system_.features());
+      if (word == old) return false;
+      const uint64_t found = system_.mmu().compare_exchange(at, old, word);
+      if (found == old) break;
+      old = found;
+    }
+    unpublished_ = true;
+    const base::Access before = Format::access(old, level_, system_.features());
+    return before.any(uses) && (TlbDirectory<M>::broadcasts || !access.has(before));
+  }
+
   // Removes an entry that is no table; a software one's payload is the caller's to deal with.
   Entry remove(base::Vpn page, TlbBatch<M>& batch) {
     return change(page, batch, [](const Entry&) { return Entry(); });

@@ -307,7 +307,7 @@ class PageTable {
                   Batch& batch);
   void protect_entries(Place place, base::Vpn first, unsigned index, unsigned end,
                        Protection protection, Reserve& reserve, Batch& batch);
-  Entry with_rights(Entry leaf, base::Access access);
+  base::Access leaf_rights(uint64_t leaf, unsigned level, base::Access access);
 
   // page_table_clone.h
   base::Result<base::Pfn> copy_pinned(base::Pfn from, unsigned level);

@@ -278,28 +278,37 @@ void PageTable<M>::protect_entries(Place place, base::Vpn first, unsigned index,
   TableGuard guard(locked, system_.host());
   LockedTable<M> table(system_, place.table, record(place.table), place.level, first);
   uint32_t left = locked.resident();
-  for (unsigned i = index; i < end && left != 0; ++i) {
+  unsigned changed = index;  // [changed, i): leaves in a row that must be forgotten
+  const auto forget_up_to = [&](unsigned i) {
+    if (i != changed) {
+      batch.forget({pages_of(changed).first(), pages_of(i).first()}, Invalidate::leaf);
+    }
+    changed = i + 1;
+  };
+  unsigned i = index;
+  for (; i < end && left != 0; ++i) {
     const uint64_t word = system_.mmu().load(&words[i]);
-    if (word == 0) continue;
-    --left;
-    if (kind(word, place.level) != EntryKind::leaf) continue;
-    table.change(pages_of(i).first(), batch,
-                 [&](Entry entry) { return with_rights(entry, protection.access); });
+    if (word != 0) --left;
+    if (word == 0 || kind(word, place.level) != EntryKind::leaf ||
+        !table.change_access(
+            i, [&](uint64_t leaf) { return leaf_rights(leaf, place.level, protection.access); })) {
+      forget_up_to(i);
+    }
   }
+  forget_up_to(i);
   table.publish();
 }
 
-// A leaf with the rights of its mapping, the write right only where it may have it.
+// The rights of its mapping, the write right only where the leaf may have it.
 template <Machine M>
-Entry PageTable<M>::with_rights(Entry leaf, base::Access access) {
-  if (access.can_write() && !has_flag(leaf, LeafFlag::shared)) {
-    const FrameRecord* page = system_.counted(leaf.frame);
-    if (page == nullptr || !page->is_exclusive() || page->state() != FrameState::private_page) {
-      access = access.without(base::Right::write);
-    }
+base::Access PageTable<M>::leaf_rights(uint64_t leaf, unsigned level, base::Access access) {
+  if (!access.can_write() || (Format::software(leaf) & uint8_t(LeafFlag::shared)) != 0) {
+    return access;
   }
-  leaf.access = access;
-  return leaf;
+  const FrameRecord* page = system_.counted(frame(leaf, level));
+  const bool may_write =
+      page != nullptr && page->is_exclusive() && page->state() == FrameState::private_page;
+  return may_write ? access : access.without(base::Right::write);
 }
 
 }  // namespace vm
