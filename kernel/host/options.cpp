@@ -138,6 +138,7 @@ constexpr Key keys[] = {
     {"run", set_run},
     {"console_mark", [](Text v) { return copy_text(v, parsed.console_mark); }},
     {"levels", elsewhere},
+    {"root", [](Text v) { return copy_text(v, parsed.root); }},
     {"usercopy", [](Text v) { return copy_text(v, parsed.usercopy); }},
 };
 

@@ -22,6 +22,7 @@ enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, 
 inline constexpr size_t max_run_line = 4096;
 inline constexpr size_t max_mark = 64;
 inline constexpr size_t max_variant = 16;
+inline constexpr size_t max_root = 32;
 
 struct Options {
   LogTarget log = LogTarget::console;
@@ -40,6 +41,7 @@ struct Options {
   char run[max_run_line]{};
   char console_mark[max_mark]{};
   char usercopy[max_variant]{};  // checked by the cpu layer
+  char root[max_root]{};         // the scheme that becomes the root; empty: initfs
 };
 
 // Parses into the one Options. Call once, before options() is used.

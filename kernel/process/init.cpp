@@ -4,6 +4,7 @@
 #include "kernel/host/shutdown.h"
 #include "kernel/log/log.h"
 #include "kernel/process/image.h"
+#include "kernel/process/root.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/wait.h"
 
@@ -56,6 +57,7 @@ uint8_t wait_as_init(uint32_t id) {
 }
 
 void run_first_program(const Text* line) {
+  mount_root();
   StringList arguments;
   StringList environment;
   Outcome<uint32_t> child = describe_shell(arguments, environment, line).ok()

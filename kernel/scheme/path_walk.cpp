@@ -181,6 +181,9 @@ Outcome<bool> PathWalker::step() {
     return part_.size() > max_part ? Outcome<bool>(Errno::name_too_long) : Outcome<bool>(true);
   }
   if (part_ == ".") {
+    if (is_last()) {
+      BASE_TRY(look());  // it may be where the walk began
+    }
     return false;
   }
   if (part_ == "..") {

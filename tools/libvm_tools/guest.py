@@ -38,7 +38,10 @@ class Result:
 
 
 def boot(arch: str, *arguments: str, timeout: float = 120, stdin: bytes = b"") -> Result:
-    """What `tools/run ARCH ARGUMENTS` would do, with a tree that is already built."""
+    """What `tools/run ARCH ARGUMENTS` would do, with a tree that is already built; on the initial
+    file system, unless ARGUMENTS say what the root is."""
+    if not any("root=" in word for word in arguments):
+        arguments += ("--append", "root=initfs")
     options = run.parse([arch, *arguments])
     options.timeout = options.timeout or timeout
     console, log = bytearray(), bytearray()

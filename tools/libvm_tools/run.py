@@ -193,6 +193,9 @@ def kernel_line(options: Options, token: str, terminal: bool) -> str:
             words.append(f"console_size={size.columns}x{size.lines}")
     if options.eager:
         words.append("paging=eager")
+    # Not with --icount: the daemon's work would be counted.
+    if not options.icount and not any("root=" in word for word in options.append):
+        words.append("root=ramfs")
     words += options.append
     if options.cmd is not None:
         escaped = options.cmd.replace("\\", "\\\\").replace('"', '\\"')

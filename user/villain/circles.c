@@ -99,6 +99,7 @@ static void touch_its_own(int queue) {
   if (mapped == 0) {
     _exit(0);  // refused
   }
+  usleep(50000);  // until the other thread is gone
   *(volatile char*)mapped = 'x';
   printf("a daemon got its own page from itself\n");
   _exit(1);

@@ -72,7 +72,7 @@ static int maps_and_is_cut(const char* path) {
     expect("a page before", look_at(at + i * page), -'p');
   }
   const int file = open(path, O_RDWR);
-  expect("write", write(file, "c", 1), 1);
+  expect("write", pwrite(file, "c", 1, page / 2), 1);
   for (unsigned i = 0; i < 8; ++i) {
     expect("a page afterwards", look_at(at + i * page), i < 3 ? -'p' : SIGBUS);
   }

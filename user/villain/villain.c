@@ -32,7 +32,6 @@ static const struct Crime crimes[] = {
     {"keeps-a-borrowed-page", keeps_a_borrowed_page},
     {"writes-what-it-may-only-read", writes_what_it_may_only_read},
     {"dies-holding-borrows", dies_holding_borrows},
-    {"dies-and-leaves-the-queue", dies_and_leaves_the_queue},
     {"looks-beyond-the-buffer", looks_beyond_the_buffer},
     {"truncates-while-mapped", truncates_while_mapped},
     {"gives-bad-pages", gives_bad_pages},
@@ -41,7 +40,6 @@ static const struct Crime crimes[] = {
     {"forgets-what-is-dirty", forgets_what_is_dirty},
     {"calls-itself", calls_itself},
     {"calls-in-a-circle", calls_in_a_circle},
-    {"is-backed-by-itself", is_backed_by_itself},
 };
 
 struct Held {
@@ -125,6 +123,7 @@ int main(int count, char** words) {
   setvbuf(stdout, 0, _IOLBF, 0);
   const pid_t honest = daemon_of("honest", serve);
   int bad = 0;
+  (void)held();  // with all the memory that this takes
   for (unsigned i = 0; i < sizeof(crimes) / sizeof(crimes[0]); ++i) {
     if (count > 1 && strcmp(words[1], crimes[i].name) != 0) {
       continue;
