@@ -40,6 +40,12 @@ static const struct Crime crimes[] = {
     {"forgets-what-is-dirty", forgets_what_is_dirty},
     {"calls-itself", calls_itself},
     {"calls-in-a-circle", calls_in_a_circle},
+    {"is-backed-by-itself", is_backed_by_itself},
+};
+
+// Only when named: its callers wait until they are killed, or who keeps the queue is.
+static const struct Crime hanging[] = {
+    {"leaves-the-queue-to-a-child", dies_and_leaves_the_queue},
 };
 
 struct Held {
@@ -119,18 +125,22 @@ static int judge(const struct Crime* crime) {
   return good && honest_works();
 }
 
+static int try_out(const struct Crime* crime) {
+  const int good = judge(crime);
+  printf("%s: %s\n", crime->name, good ? "nobody is harmed" : "HARM");
+  return good;
+}
+
 int main(int count, char** words) {
   setvbuf(stdout, 0, _IOLBF, 0);
   const pid_t honest = daemon_of("honest", serve);
   int bad = 0;
   (void)held();  // with all the memory that this takes
   for (unsigned i = 0; i < sizeof(crimes) / sizeof(crimes[0]); ++i) {
-    if (count > 1 && strcmp(words[1], crimes[i].name) != 0) {
-      continue;
-    }
-    const int good = judge(&crimes[i]);
-    printf("%s: %s\n", crimes[i].name, good ? "nobody is harmed" : "HARM");
-    bad += !good;
+    bad += (count < 2 || strcmp(words[1], crimes[i].name) == 0) && !try_out(&crimes[i]);
+  }
+  for (unsigned i = 0; i < sizeof(hanging) / sizeof(hanging[0]); ++i) {
+    bad += count > 1 && strcmp(words[1], hanging[i].name) == 0 && !try_out(&hanging[i]);
   }
   kill_it(honest);
   return bad != 0;
