@@ -50,7 +50,7 @@ Outcome<> bring_in(UserSpace& space, base::VpnRange pages) {
           if (!outcome.must_wait()) {
             return Errno::no_memory;
           }
-          if (wait_for_page(outcome.token()) == PageWaitResult::interrupted) {
+          if (wait_for_page(outcome.token()) != PageWaitResult::over) {
             return Errno::interrupted;
           }
         }
