@@ -14,6 +14,7 @@
 #include "kernel/fd/initfs.h"
 #include "kernel/host/boot_info.h"
 #include "kernel/host/cpu_local.h"
+#include "kernel/host/cpus.h"
 #include "kernel/host/options.h"
 #include "kernel/host/random.h"
 #include "kernel/host/self_test.h"
@@ -28,6 +29,7 @@
 #include "kernel/process/load.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/process/secondary.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/timer.h"
 #include "kernel/scheme/kernel_schemes.h"
@@ -53,8 +55,9 @@ void announce() {
 
 void start_cpu() {
   cpu::init_per_cpu(boot_cpu, 0);
-  boot_cpu.kernel_data = &boot_cpu_local;
-  cpu::enable_features();
+  enter_cpu(boot_cpu, boot_cpu_local);
+  bring_online();
+  (void)cpu::enable_features();
   prepare_user_access();
   cpu::init_traps();
 }
@@ -106,7 +109,6 @@ void require(const char* problem) {
 }
 
 void start_devices() {
-  read_acpi();
   require(cpu::init_interrupt_controller(platform()));
   if (const char* problem = cpu::init_console_uart(platform())) {
     LOG_WARNING("console: %s", problem);
@@ -114,7 +116,6 @@ void start_devices() {
   flush_log();
   require(cpu::init_timer(platform()));
   init_console();
-  arm_next_timer(time_slice_ns);
   if (!start_load_sampling().ok()) {
     panic("no memory for load figures");
   }
@@ -143,6 +144,7 @@ void mark_console() {
 // Process 1's thread, on a guarded stack, with every service up.
 void main_thread(void*) {
   prove_protections();
+  start_other_cpus();
   mount_files();
   run_panic_test(options().panic_test);
   if (options().self_test != SelfTest::none) {
@@ -166,7 +168,12 @@ void main_thread(void*) {
     const base::Guard guard(process_lock);
     add_thread(*thread.value(), init_process().id()).expect("the first thread");
   }
-  start_scheduler(base::move(thread.value()));
+  auto idle = make_ref<Thread>(kernel_process());
+  if (!idle) {
+    panic("no memory for the idle thread");
+  }
+  start_thread(base::move(thread.value()));
+  start_scheduler(base::move(idle.value()));
 }
 
 }  // namespace
@@ -182,6 +189,7 @@ void kernel_main(const void* candidate) {
   announce();
   start_cpu();
   log_features();
+  read_acpi();
   start_memory();
   start_screen();
   start_devices();

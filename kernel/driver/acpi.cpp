@@ -84,7 +84,7 @@ void add_processor(uint64_t hardware_id, uint32_t uid, uint64_t redistributor) {
 void read_madt_entry(Bytes bytes, uint8_t type) {
   Madt& madt = found.madt;
   if (const auto* apic = front_as<acpi::MadtLocalApic>(bytes); type == 0 && apic) {
-    if (apic->flags & 3) {
+    if (apic->flags & 1) {  // 2: might be plugged in later
       add_processor(apic->apic_id, apic->acpi_uid, 0);
     }
   } else if (const auto* io = front_as<acpi::MadtIoApic>(bytes); type == 1 && io) {
@@ -95,7 +95,7 @@ void read_madt_entry(Bytes bytes, uint8_t type) {
   } else if (const auto* where = front_as<acpi::MadtLocalApicAddress>(bytes); type == 5 && where) {
     madt.local_apic = where->address;
   } else if (const auto* x2 = front_as<acpi::MadtLocalX2apic>(bytes); type == 9 && x2) {
-    if (x2->flags & 3) {
+    if (x2->flags & 1) {
       add_processor(x2->apic_id, x2->acpi_uid, 0);
     }
   } else if (const auto* gicc = front_as<acpi::MadtGicc>(bytes); type == 11 && gicc) {

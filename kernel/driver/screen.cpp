@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/lock.h"
+#include "base/utility.h"
 #include "kernel/driver/font.h"
 #include "kernel/driver/pixels.h"
 #include "kernel/driver/terminal.h"
@@ -11,6 +12,7 @@
 #include "kernel/host/spin_lock.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/process/timer.h"
 
 namespace kernel {
 
@@ -34,6 +36,11 @@ Cell* shown BASE_GUARDED_BY(lock) = nullptr;  // columns * rows cells
 bool changed BASE_GUARDED_BY(lock) = false;
 unsigned next_cell BASE_GUARDED_BY(lock) = 0;  // where the next tick goes on
 bool present = false;                          // set once, before there is another thread
+
+// Runs while anything is to be drawn.
+void redraw(void*, Timer& timer);
+constexpr uint64_t redraw_ns = 10'000'000;
+[[clang::no_destroy]] constinit Timer redraw_timer(redraw, nullptr);
 
 constexpr Cell never_drawn{0xffff'ffff, {}};
 
@@ -111,13 +118,23 @@ void draw(unsigned budget) BASE_REQUIRES(lock) {
   changed = false;
 }
 
+void redraw(void*, Timer& timer) {
+  const base::Guard guard(lock);
+  draw(cells_a_tick);
+  if (changed) {
+    timer.start(Deadline::after_ns(redraw_ns));
+  }
+}
+
 // Bytes as they are, or with a carriage return before each newline.
 void write(Text bytes, bool lines) {
   if (!present) {
     return;
   }
   const base::Guard guard(lock);
-  changed = true;
+  if (!base::exchange(changed, true)) {
+    redraw_timer.start(Deadline::after_ns(redraw_ns));
+  }
   while (!bytes.empty()) {
     const size_t newline = lines ? bytes.find('\n') : Text::npos;
     terminal.write(bytes.substr(0, newline));
@@ -168,6 +185,7 @@ const char* init_screen(std::span<const uint8_t> file) {
   shown = all + both;
   changed = true;
   present = true;
+  redraw_timer.start(Deadline::after_ns(redraw_ns));
   return nullptr;
 }
 
@@ -189,16 +207,6 @@ void screen_write(Text bytes) {
 
 void screen_write_lines(Text lines) {
   write(lines, true);
-}
-
-void refresh_screen() {
-  if (!present) {
-    return;
-  }
-  const base::Guard guard(lock);
-  if (changed) {
-    draw(cells_a_tick);
-  }
 }
 
 void finish_screen() BASE_NO_THREAD_SAFETY_ANALYSIS {

@@ -31,8 +31,6 @@ void screen_write(Text bytes);
 // Whole lines, each ended by a newline that includes the carriage return.
 void screen_write_lines(Text lines);
 
-// Draws part of what has changed. From the timer interrupt.
-void refresh_screen();
 // Draws all of it, though another holder of the lock be stuck. Before the machine stops.
 void finish_screen();
 

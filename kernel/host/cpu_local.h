@@ -18,7 +18,7 @@ enum class ObservedTrap : uint8_t { step, page_fault, timer, nmi };
 using TrapObserver = bool (*)(cpu::TrapFrame& frame, ObservedTrap trap);
 
 struct CpuLocal {
-  // What runs on this CPU; nullptr before the scheduler has started.
+  // What runs on this CPU; nullptr before the scheduler has started. Others may look.
   Thread* thread = nullptr;
   // What runs when nothing else does.
   Thread* idle = nullptr;
@@ -40,6 +40,14 @@ struct CpuLocal {
   uint64_t expected_fetch_fault = 0;
   uint64_t ticks = 0;
   uint64_t device_interrupts = 0;
+  uint64_t ipis_sent[3]{};  // by cpu::Ipi
+  uint64_t ipis_received = 0;
+  uint64_t shootdown_rounds = 0;
+  // Spin locks that this CPU holds.
+  uint32_t locks_held = 0;
+
+  // Of any moment, from any CPU.
+  [[nodiscard]] bool is_idle() const { return __atomic_load_n(&thread, __ATOMIC_RELAXED) == idle; }
   TrapObserver trap_observer = nullptr;
 };
 

@@ -36,7 +36,7 @@ struct Options {
   bool screen = true;
   unsigned columns = 0;  // of the terminal behind the serial console, 0: unknown
   unsigned rows = 0;
-  uint64_t cpus = 1;
+  uint64_t cpus = 64;  // at most; possible_cpus() says how many there are
   bool has_run = false;
   char run[max_run_line]{};
   char console_mark[max_mark]{};

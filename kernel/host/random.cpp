@@ -3,9 +3,9 @@
 #include <bit>
 #include <cstring>
 
-#include "cpu/cpu.h"
 #include "cpu/timer.h"
 #include "kernel/host/boot_info.h"
+#include "kernel/host/spin_lock.h"
 #include "kernel/log/log.h"
 
 namespace kernel {
@@ -16,7 +16,8 @@ struct State {
   uint32_t key[8];
   uint64_t counter;
 };
-State state;
+SpinLock lock;
+State state BASE_GUARDED_BY(lock);
 
 void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d) {
   a += b, d = std::rotl(d ^ a, 16);
@@ -26,7 +27,7 @@ void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d) {
 }
 
 // One block of the ChaCha20 stream (RFC 8439, 2.3) with nonce 0.
-void block(uint32_t (&out)[16]) {
+void block(uint32_t (&out)[16]) BASE_REQUIRES(lock) {
   const uint32_t start[16] = {0x61707865,
                               0x3320646e,
                               0x79622d32,
@@ -60,7 +61,7 @@ void block(uint32_t (&out)[16]) {
   }
 }
 
-void replace_key() {
+void replace_key() BASE_REQUIRES(lock) {
   uint32_t words[16];
   block(words);
   memcpy(state.key, words, sizeof(state.key));
@@ -70,6 +71,7 @@ void replace_key() {
 
 void init_random() {
   const boot::BootInfo& info = boot_info();
+  const base::Guard guard(lock);
   memcpy(state.key, info.random_seed, sizeof(state.key));
   uint32_t second[8];
   memcpy(second, info.random_seed + sizeof(state.key), sizeof(second));
@@ -84,7 +86,7 @@ void init_random() {
 }
 
 void random_bytes(std::span<uint8_t> buffer) {
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(lock);
   while (!buffer.empty()) {
     uint32_t words[16];
     block(words);

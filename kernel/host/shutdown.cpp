@@ -4,12 +4,14 @@
 #include "cpu/power.h"
 #include "kernel/driver/acpi.h"
 #include "kernel/driver/screen.h"
+#include "kernel/host/cpus.h"
 #include "kernel/host/options.h"
 #include "kernel/log/log.h"
 
 namespace kernel {
 
 void end_machine(uint8_t status) {
+  stop_other_cpus();
   finish_screen();
   const bool through_channel = cpu::debug_channel_exits && log_channel() == LogChannel::debug;
   const auto path = options().exit_to_emulator || through_channel ? cpu::ExitPath::emulator

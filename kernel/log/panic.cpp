@@ -4,7 +4,9 @@
 
 #include "base/check.h"
 #include "cpu/cpu.h"
+#include "kernel/host/cpus.h"
 #include "kernel/host/shutdown.h"
+#include "kernel/host/spin_lock.h"
 #include "kernel/log/backtrace.h"
 #include "kernel/log/format.h"
 #include "kernel/log/log.h"
@@ -13,7 +15,7 @@ namespace kernel {
 
 namespace {
 
-bool panicking = false;
+bool panicking = false;  // on the CPU that goes on alone
 
 struct Reason {
   char text[256];
@@ -22,7 +24,8 @@ struct Reason {
 
 // The reason, formatted; a panic inside a panic stops at once.
 void begin(Reason& reason, const char* format, va_list arguments) {
-  (void)cpu::mask_interrupts();
+  stop_other_cpus();
+  break_spin_locks();
   if (panicking) {
     log_plain("@panic while panicking");
     log_plain("@end");

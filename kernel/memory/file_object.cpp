@@ -65,10 +65,12 @@ void FileObject::dispose(void* self, vm::MemoryObject&) {
   {
     base::Guard guard(lock);
     FileObject** at = &objects;
-    while (*at != object) {
+    while (*at != nullptr && *at != object) {
       at = &(*at)->next;
     }
-    *at = object->next;
+    if (*at == object) {  // one that came second never was in the list
+      *at = object->next;
+    }
   }
   Owned<FileObject>(object).reset();
 }
@@ -93,9 +95,12 @@ base::Result<vm::ObjectRef> file_object(std::span<const uint8_t> bytes) {
     }
   }
   BASE_TRY_ASSIGN(auto made, make_owned<FileObject>(bytes));
-  vm::ObjectRef ours = vm::ObjectRef::adopt(made.get()->pages());
-  base::Guard guard(lock);
   FileObject* object = made.release();
+  vm::ObjectRef ours = vm::ObjectRef::adopt(object->pages());
+  base::Guard guard(lock);
+  if (vm::ObjectRef found = find_locked(bytes)) {
+    return found;  // another thread was faster; ours goes
+  }
   object->next = base::exchange(objects, object);
   return ours;
 }

@@ -4,9 +4,10 @@
 
 #include "base/page_range.h"
 #include "kernel/host/boot_info.h"
+#include "kernel/host/cpus.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/host.h"
-#include "vm/seam/cpu_set.h"
+#include "kernel/seam/memory.h"
 
 namespace kernel {
 
@@ -104,7 +105,7 @@ base::Status init_frames() {
   }
   ram.collect();
   allocator = base::construct_at<FrameAllocator>(allocator_storage, the_host);
-  BASE_TRY(allocator->boot(ram.ranges(), base::Span<const PfnRange>(&home, 1), vm::max_cpus));
+  BASE_TRY(allocator->boot(ram.ranges(), base::Span<const PfnRange>(&home, 1), possible_cpus()));
   for (const auto& range : boot_memory_map()) {
     const PfnRange part = usable_part(range);
     if (!part.empty() && part.first() != home.first()) {
@@ -112,6 +113,18 @@ base::Status init_frames() {
     }
   }
   return {};
+}
+
+uint64_t low_memory(uint64_t pages) {
+  for (const auto& range : boot_memory_map()) {
+    const uint64_t first = base::max(range.base, base::page_size);
+    const uint64_t end = base::min(range.base + range.size, base::PhysAddr::of(first_frame).raw());
+    if (range.kind == boot::BootMemoryKind::usable && first < end &&
+        end - first >= pages * base::page_size) {
+      return first;
+    }
+  }
+  return 0;
 }
 
 base::Result<Pfn> allocate_frames(unsigned order) {

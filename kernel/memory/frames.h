@@ -13,7 +13,7 @@ namespace kernel {
 
 inline constexpr unsigned max_frame_order = 10;  // 4 MiB
 
-// Call once, after adopt_boot_info(). Error::out_of_memory: no range for the bookkeeping.
+// Call once, after possible_cpus() is known. Error::out_of_memory: no range for the bookkeeping.
 [[nodiscard]] base::Status init_frames();
 
 // 2^order contiguous frames, aligned to their size, contents undefined. order <= max_frame_order.

@@ -2,7 +2,7 @@
 
 #include "base/bits.h"
 #include "base/list.h"
-#include "cpu/cpu.h"
+#include "kernel/host/spin_lock.h"
 #include "kernel/memory/fail_nth.h"
 #include "kernel/memory/frames.h"
 
@@ -39,8 +39,9 @@ struct Classes {
   SlabList partial[class_count];
 };
 alignas(Classes) unsigned char class_storage[sizeof(Classes)];
-Classes* classes = nullptr;
-uint64_t block_count = 0;
+Classes* classes = nullptr;  // under the lock from the first use on
+SpinLock lock;  // before the frame allocator's
+uint64_t block_count BASE_GUARDED_BY(lock) = 0;
 
 Classes& all_classes() {
   if (classes == nullptr) {
@@ -139,7 +140,7 @@ base::Result<void*> heap_allocate(size_t size) {
   if (refuse_allocation()) {
     return base::Error::out_of_memory;
   }
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(lock);
   size_t index = 0;
   while (index < class_count && class_sizes[index] < size) {
     ++index;
@@ -153,7 +154,7 @@ void heap_free(void* block) {
   if (block == nullptr) {
     return;
   }
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(lock);
   Header* header = header_of(block);
   BASE_CHECK(header->magic == slab_magic || header->magic == large_magic,
              "freeing what the heap did not allocate");
@@ -169,11 +170,12 @@ void heap_free(void* block) {
 }
 
 uint64_t heap_block_count() {
+  const base::Guard guard(lock);
   return block_count;
 }
 
 uint64_t heap_trim() {
-  const cpu::InterruptGuard guard;
+  const base::Guard guard(lock);
   uint64_t released = 0;
   for (SlabList& partial : all_classes().partial) {
     for (Header* header = partial.front(); header != nullptr;) {

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 
-#include "base/check.h"
 #include "cpu/cpu.h"
 #include "cpu/page_format.h"
 #include "cpu/per_cpu.h"
 #include "kernel/host/spin_lock.h"
 #include "kernel/memory/fail_nth.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/seam/memory.h"
 #include "vm/frame/frame_allocator.h"
 #include "vm/seam/host.h"
@@ -20,11 +20,15 @@ struct Host {
 
   void* window(base::Pfn frame) { return direct_map(base::PhysAddr::of(frame).raw()); }
   uint32_t current_cpu() { return cpu::this_cpu().index; }
-  void relax() { cpu::pause(); }
+  void relax() {
+    cpu::pause();
+    serve_shootdowns();
+  }
   bool refuse_allocation() { return kernel::refuse_allocation(); }
-  // One CPU runs, so no other one has to be told.
-  void shootdown(const vm::CpuSet& cpus, vm::CpuAction, void*) {
-    BASE_CHECK(cpus.empty(), "a shootdown for a CPU that does not run");
+  void shootdown(const vm::CpuSet& cpus, vm::CpuAction action, void* context) {
+    CpuMask mask;
+    cpus.for_each([&mask](uint32_t cpu) { mask = mask.with(cpu); });
+    run_on_cpus(mask, action, context);
   }
   // x86_64: the kernel half, the same in every root. Not before init_kernel_map().
   void prepare_root(uint64_t* root);

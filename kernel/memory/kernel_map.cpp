@@ -5,7 +5,9 @@
 #include "cpu/cpu.h"
 #include "kernel/host/boot_info.h"
 #include "kernel/host/spin_lock.h"
+#include "kernel/memory/fail_nth.h"
 #include "kernel/memory/frames.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/seam/memory.h"
 
 namespace kernel {
@@ -73,20 +75,95 @@ void* map_for_good(uint64_t physical, uint64_t size, cpu::PageRights rights) {
   return reinterpret_cast<void*>(start + offset);
 }
 
-void unmap_stack(uint64_t base) {
-  for (uint64_t at = base; at < base + kernel_stack_size; at += base::page_size) {
-    const base::Guard guard(map_lock);
-    uint64_t* leaf = tree.find_leaf(at);
-    if (leaf == nullptr || !cpu::is_present(*leaf)) {
-      continue;
+// Stacks that nobody uses, still mapped: the next threads', so that a thread's end does not
+// interrupt every CPU. What is too many goes in one round.
+constexpr size_t most_idle = 32;
+constexpr size_t idle_batch = 16;
+uint64_t idle_stacks[most_idle] BASE_GUARDED_BY(map_lock);
+size_t idle_count BASE_GUARDED_BY(map_lock) = 0;
+
+constexpr size_t stack_pages = kernel_stack_size / base::page_size;
+
+// Stacks on their way out: unmapped, then forgotten by every CPU, then freed.
+class StackRemoval {
+ public:
+  void add(uint64_t stack) BASE_REQUIRES(map_lock) {
+    stacks_[count_++] = stack;
+    for (uint64_t at = stack; at < stack + kernel_stack_size; at += base::page_size) {
+      uint64_t* leaf = tree.find_leaf(at);
+      if (leaf != nullptr && cpu::is_present(*leaf)) {
+        frames_[frame_count_++] = base::PhysAddr(cpu::entry_address(*leaf, 1)).frame();
+        *leaf = 0;
+      }
     }
-    const base::Pfn frame = base::PhysAddr(cpu::entry_address(*leaf, 1)).frame();
-    *leaf = 0;
-    cpu::publish_entries();
-    cpu::invalidate_page(at);
-    free_frames(frame, 0);
   }
-  return_slot((base - stack_start) / slot_size);
+  // No lock held.
+  void finish() {
+    if (count_ == 0) {
+      return;
+    }
+    cpu::publish_entries();
+    invalidate(this);
+    if constexpr (!cpu::invalidates_everywhere) {
+      run_on_cpus(CpuMask::all(), invalidate, this);
+    }
+    for (size_t i = 0; i < frame_count_; ++i) {
+      free_frames(frames_[i], 0);
+    }
+    for (size_t i = 0; i < count_; ++i) {
+      return_slot((stacks_[i] - stack_start) / slot_size);
+    }
+  }
+
+ private:
+  static void invalidate(void* self) {
+    const auto& removal = *static_cast<const StackRemoval*>(self);
+    for (size_t i = 0; i < removal.count_; ++i) {
+      for (uint64_t page = 0; page < stack_pages; ++page) {
+        cpu::invalidate_page(removal.stacks_[i] + page * base::page_size);
+      }
+    }
+  }
+
+  uint64_t stacks_[idle_batch];
+  base::Pfn frames_[idle_batch * stack_pages];
+  size_t count_ = 0;
+  size_t frame_count_ = 0;
+};
+
+// The newest first. 0: there is none.
+uint64_t take_idle_stack() {
+  const base::Guard guard(map_lock);
+  return idle_count == 0 ? 0 : idle_stacks[--idle_count];
+}
+
+// Takes the oldest out, at most a batch.
+void remove_idle_stacks_locked(StackRemoval& removal) BASE_REQUIRES(map_lock) {
+  const size_t count = base::min(idle_count, idle_batch);
+  for (size_t i = 0; i < count; ++i) {
+    removal.add(idle_stacks[i]);
+  }
+  idle_count -= count;
+  for (size_t i = 0; i < idle_count; ++i) {
+    idle_stacks[i] = idle_stacks[i + count];
+  }
+}
+
+// Stacks that are not whole (memory ran out while one was made) go at once.
+void give_up_stack(uint64_t stack, size_t pages) {
+  StackRemoval removal;
+  {
+    const base::Guard guard(map_lock);
+    if (pages < stack_pages) {
+      removal.add(stack);
+    } else {
+      if (idle_count == most_idle) {
+        remove_idle_stacks_locked(removal);
+      }
+      idle_stacks[idle_count++] = stack;
+    }
+  }
+  removal.finish();
 }
 
 base::Status map_stack_page(uint64_t at, base::Pfn frame) {
@@ -121,31 +198,52 @@ void* map_framebuffer(uint64_t physical, uint64_t size) {
 }
 
 base::Result<KernelStack> KernelStack::create() {
+  if (refuse_allocation()) {
+    return base::Error::out_of_memory;
+  }
+  if (const uint64_t idle = take_idle_stack()) {
+    return KernelStack(idle, stack_pages);
+  }
   const auto slot = take_slot();
   if (!slot) {
     return base::Error::out_of_memory;
   }
-  KernelStack stack(stack_of(*slot));  // from here on the destructor cleans up
+  KernelStack stack(stack_of(*slot), 0);  // from here on the destructor cleans up
   for (uint64_t at = stack.base_; at < stack.top(); at += base::page_size) {
     BASE_TRY_ASSIGN(const base::Pfn frame, allocate_zeroed_frame());
     if (auto mapped = map_stack_page(at, frame); !mapped) {
       free_frames(frame, 0);
       return mapped.error();
     }
+    ++stack.pages_;
   }
   return stack;
 }
 
-KernelStack::KernelStack(KernelStack&& other) noexcept : base_(base::exchange(other.base_, 0)) {}
+KernelStack::KernelStack(KernelStack&& other) noexcept
+    : base_(base::exchange(other.base_, 0)), pages_(other.pages_) {}
 
 KernelStack& KernelStack::operator=(KernelStack&& other) noexcept {
   base::swap(base_, other.base_);
+  base::swap(pages_, other.pages_);
   return *this;
 }
 
 KernelStack::~KernelStack() {
   if (base_ != 0) {
-    unmap_stack(base_);
+    give_up_stack(base_, pages_);
+  }
+}
+
+void free_idle_stacks() {
+  for (bool more = true; more;) {
+    StackRemoval removal;
+    {
+      const base::Guard guard(map_lock);
+      remove_idle_stacks_locked(removal);
+      more = idle_count != 0;
+    }
+    removal.finish();
   }
 }
 

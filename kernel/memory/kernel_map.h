@@ -2,6 +2,7 @@
 // guarded stacks, in the window [cpu::kernel_map_start, cpu::kernel_map_end).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -21,8 +22,8 @@ void init_kernel_map();
 
 inline constexpr uint64_t kernel_stack_size = 16384;
 
-// A kernel stack with an unmapped guard page below it. Move-only; unmapped and freed when destroyed
-// (which must not happen on it).
+// A kernel stack with an unmapped guard page below it; contents undefined. Move-only; given back when
+// destroyed (which must not happen on it).
 class KernelStack {
  public:
   static base::Result<KernelStack> create();
@@ -35,9 +36,13 @@ class KernelStack {
   [[nodiscard]] uint64_t top() const { return base_ + kernel_stack_size; }
 
  private:
-  explicit KernelStack(uint64_t base) : base_(base) {}
+  KernelStack(uint64_t base, size_t pages) : base_(base), pages_(pages) {}
   uint64_t base_ = 0;
+  size_t pages_ = 0;  // mapped; all but while it is made
 };
+
+// Stacks whose thread has ended are kept for the next ones; this frees them. No lock held.
+void free_idle_stacks();
 
 // Whether `address` lies in the guard page of a kernel stack (in use or not).
 [[nodiscard]] bool is_stack_guard(uint64_t address);

@@ -41,6 +41,7 @@ SpaceSystem& space_system() {
 
 void settle_memory() {
   spaces->epochs().synchronize();
+  free_idle_stacks();
 }
 
 }  // namespace kernel

@@ -25,7 +25,8 @@ using SpaceSystem = vm::SpaceSystem<Machine>;
 
 [[nodiscard]] SpaceSystem& space_system();
 
-// Frees what epochs still hold back: for counts that must be exact. No lock held.
+// Frees what epochs still hold back, and kernel stacks kept for the next threads: for counts that
+// must be exact. No lock held.
 void settle_memory();
 
 }  // namespace kernel

@@ -17,7 +17,7 @@ namespace {
 
 void order_end(Thread& thread) {
   thread.call_attention(Attention::kill);
-  wake(thread);
+  alert(thread);
 }
 
 // Children of a process that ends are init's, who asks for their status at once.
@@ -41,6 +41,13 @@ void orphan_children(Process& process) BASE_REQUIRES(process_lock) {
   return tell_parent_of_end(process);
 }
 
+// Before the current thread counts as gone: whoever is left may end the memory then, which no CPU
+// may run.
+void leave_memory() {
+  const cpu::InterruptGuard masked;
+  UserSpace::deactivate();
+}
+
 // With the last thread goes all that the process had.
 void end_process(Process& process) {
   process.timers.stop();
@@ -53,14 +60,9 @@ void end_process(Process& process) {
     const base::Guard guard(process_lock);
     given = base::exchange(process.given_space, {});
   }
+  leave_memory();  // it may have run again since the thread left it first
   if (space && space->references() == 1) {
     process.keep_usage(*space);
-  }
-  {
-    const cpu::InterruptGuard masked;
-    if (cpu_local().space == space.get()) {
-      UserSpace::deactivate();
-    }
   }
   space.reset();
   UserObject::sweep();
@@ -72,6 +74,7 @@ void end_process(Process& process) {
 [[noreturn]] void leave(Thread& thread, WaitStatus status) {
   Process& process = thread.process();
   announce_end(thread);
+  leave_memory();
   bool last = false;
   {
     const base::Guard guard(process_lock);

@@ -16,7 +16,7 @@ void update_attention(Thread& thread) {
   if (!deliverable_signals(thread).empty() || !(pending & thread.signals.awaited).empty() ||
       process.signals.is_stopped) {
     thread.call_attention(Attention::signal);
-    wake(thread);
+    alert(thread);
   } else {
     thread.clear_attention(Attention::signal);
   }

@@ -116,6 +116,7 @@ void Thread::copy_user_registers(const Thread& from) {
 void Thread::inherit(const Thread& maker) {
   signals.blocked = maker.signals.blocked;
   signals.stack = maker.signals.stack;
+  inherit_affinity(maker);
   call_attention(Attention::signal);  // its process may have been stopped meanwhile
 }
 

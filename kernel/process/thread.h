@@ -11,6 +11,8 @@
 #include "base/list.h"
 #include "cpu/context.h"
 #include "cpu/trap_frame.h"
+#include "kernel/host/cpu_mask.h"
+#include "kernel/host/spin_lock.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/ref.h"
 #include "kernel/process/signal_state.h"
@@ -63,7 +65,7 @@ class Thread : public RefCounted<Thread> {
   [[nodiscard]] static base::Result<Ref<Thread>> create_kernel(Process& process,
                                                                cpu::ThreadEntry entry,
                                                                void* argument);
-  // The idle thread of a CPU: on the stack that is running.
+  // The idle thread of the boot CPU: on the stack that is running.
   explicit Thread(Process& process);
   Thread(Process& process, KernelStack stack, uint8_t* user_state);
   ~Thread();
@@ -125,7 +127,15 @@ class Thread : public RefCounted<Thread> {
   [[nodiscard]] CpuTimes times() const {
     return {user_ns_.load<base::Order::relaxed>(), system_ns_.load<base::Order::relaxed>()};
   }
-  [[nodiscard]] ThreadState state() const { return state_; }
+  [[nodiscard]] ThreadState state() const { return state_.load<base::Order::relaxed>(); }
+  // The CPUs that it may run on (scheduler.h: set_affinity).
+  [[nodiscard]] CpuMask affinity() const {
+    return CpuMask(affinity_.load<base::Order::relaxed>());
+  }
+  // A copy runs where its maker may.
+  void inherit_affinity(const Thread& maker) {
+    affinity_.store<base::Order::relaxed>(maker.affinity().bits());
+  }
   [[nodiscard]] uint64_t context_switches() const { return switches_; }
   [[nodiscard]] ResourceUsage switches() const {
     ResourceUsage usage;
@@ -135,6 +145,7 @@ class Thread : public RefCounted<Thread> {
   }
 
  private:
+  friend class RunQueue;
   friend class Scheduler;
   static void enter_user(void* self);
 
@@ -148,9 +159,14 @@ class Thread : public RefCounted<Thread> {
   base::Atomic<uint32_t> attention_{0};
 
   cpu::Context context_{};
+  // Guards state and place; held from before the thread leaves a CPU until it has left its stack.
+  SpinLock run_lock_;
   base::ListNode run_node_;
-  ThreadState state_ = ThreadState::fresh;
-  bool on_cpu_ = false;  // its stack and registers are in use
+  // Written with run_lock_ held, or by whoever has taken a ready thread out of its queue.
+  base::Atomic<ThreadState> state_{ThreadState::fresh};
+  base::Atomic<bool> on_cpu_{false};  // its stack and registers are in use
+  base::Atomic<uint32_t> cpu_{0};     // where it runs, waits in the queue, or ran last
+  base::Atomic<uint64_t> affinity_{CpuMask::all().bits()};
   uint64_t switches_ = 0;
   uint64_t blocked_ = 0;         // times it has stopped running because it had to wait
   uint64_t preempted_ = 0;       // and though it could have gone on

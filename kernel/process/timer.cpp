@@ -4,25 +4,28 @@
 #include "cpu/cpu.h"
 #include "cpu/per_cpu.h"
 #include "cpu/timer.h"
+#include "kernel/host/cpu_mask.h"
 #include "kernel/host/spin_lock.h"
+#include "kernel/memory/shootdown.h"
 
 namespace kernel {
 
+// One lock for all CPUs' lists, because a timer may be started anew or cancelled anywhere.
 class TimerQueue {
  public:
   void start(Timer& timer, uint64_t moment) {
+    const cpu::InterruptGuard masked;
+    const uint32_t self = cpu::this_cpu().index;
     bool is_first = false;
     {
       const base::Guard guard(lock_);
-      if (timer.node_.linked()) {
-        pending_.remove(timer);
-      }
+      remove(timer);
       timer.moment_ = moment;
-      insert(timer);
-      is_first = pending_.front() == &timer;
+      timer.cpu_ = self;
+      insert(cpus_[self].pending, timer);
+      is_first = cpus_[self].pending.front() == &timer;
     }
     if (is_first) {
-      const cpu::InterruptGuard masked;
       arm(moment);
     }
   }
@@ -31,15 +34,13 @@ class TimerQueue {
     for (;;) {
       {
         const base::Guard guard(lock_);
-        if (timer.node_.linked()) {
-          pending_.remove(timer);
-        }
-        // Only an interrupt handler of another CPU, or the callback itself, finds it running.
-        if (running_ != &timer || runner_ == cpu::this_cpu().index) {
+        remove(timer);
+        if (!is_running_elsewhere(timer)) {
           return;
         }
       }
       cpu::pause();
+      serve_shootdowns();
     }
   }
 
@@ -48,65 +49,95 @@ class TimerQueue {
     return timer.node_.linked();
   }
 
+  // Interrupts masked.
   void run() {
     const uint64_t now = cpu::monotonic_ns();
+    Cpu& mine = cpus_[cpu::this_cpu().index];
     for (;;) {
       Timer* due = nullptr;
       {
         const base::Guard guard(lock_);
-        if (running_ != nullptr) {
-          return;  // another CPU is at it, and looks again when it has finished
-        }
-        due = pending_.front();
+        due = mine.pending.front();
         if (due == nullptr || due->moment_ > now) {
           return;
         }
-        pending_.remove(*due);
-        running_ = due;
-        runner_ = cpu::this_cpu().index;
+        mine.pending.remove(*due);
+        mine.running = due;
       }
       due->callback_(due->context_, *due);
       const base::Guard guard(lock_);
-      running_ = nullptr;
+      mine.running = nullptr;
     }
   }
 
   // Interrupts masked.
   void arm_next(uint64_t longest_ns) {
-    const uint64_t now = cpu::monotonic_ns();
-    uint64_t moment = now + longest_ns;
+    Cpu& mine = cpus_[cpu::this_cpu().index];
+    uint64_t moment = longest_ns == never ? never : cpu::monotonic_ns() + longest_ns;
     {
       const base::Guard guard(lock_);
-      const Timer* first = pending_.front();
+      const Timer* first = mine.pending.front();
       if (first != nullptr && first->moment_ < moment) {
         moment = first->moment_;
       }
     }
-    armed_ = ~0ULL;
-    arm(moment);
+    mine.armed = never;
+    if (moment == never) {
+      cpu::stop_timer();
+    } else {
+      arm(moment);
+    }
   }
 
+  static constexpr uint64_t never = ~0ULL;
+
  private:
-  void insert(Timer& timer) BASE_REQUIRES(lock_) {
-    for (Timer* at = pending_.back(); at != nullptr; at = pending_.previous(*at)) {
+  using List = base::List<Timer, &Timer::node_>;
+  struct alignas(64) Cpu {
+    List pending;
+    Timer* running = nullptr;
+    // Of this CPU alone, interrupts masked: nothing is armed before the first arm_next().
+    uint64_t armed = 0;
+  };
+
+  void remove(Timer& timer) BASE_REQUIRES(lock_) {
+    if (timer.node_.linked()) {
+      cpus_[timer.cpu_].pending.remove(timer);
+    }
+  }
+
+  // The callback itself, on the CPU that runs it, may go on.
+  bool is_running_elsewhere(const Timer& timer) BASE_REQUIRES(lock_) {
+    const uint32_t self = cpu::this_cpu().index;
+    for (uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
+      if (cpu != self && cpus_[cpu].running == &timer) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static void insert(List& list, Timer& timer) {
+    for (Timer* at = list.back(); at != nullptr; at = list.previous(*at)) {
       if (at->moment_ <= timer.moment_) {
-        if (Timer* next = pending_.next(*at)) {
-          pending_.insert_before(*next, timer);
+        if (Timer* next = list.next(*at)) {
+          list.insert_before(*next, timer);
         } else {
-          pending_.push_back(timer);
+          list.push_back(timer);
         }
         return;
       }
     }
-    pending_.push_front(timer);
+    list.push_front(timer);
   }
 
   // Earlier than what this CPU's timer is armed for. Interrupts masked.
   void arm(uint64_t moment) {
-    if (moment >= armed_) {
+    uint64_t& armed = cpus_[cpu::this_cpu().index].armed;
+    if (moment >= armed) {
       return;
     }
-    armed_ = moment;
+    armed = moment;
     const uint64_t now = cpu::monotonic_ns();
     cpu::start_one_shot(moment > now + least_delay_ns ? moment - now : least_delay_ns);
   }
@@ -114,10 +145,7 @@ class TimerQueue {
   static constexpr uint64_t least_delay_ns = 1000;
 
   SpinLock lock_;
-  base::List<Timer, &Timer::node_> pending_ BASE_GUARDED_BY(lock_);
-  Timer* running_ BASE_GUARDED_BY(lock_) = nullptr;
-  uint32_t runner_ BASE_GUARDED_BY(lock_) = 0;
-  uint64_t armed_ = 0;  // nothing is armed before the first arm_next()
+  Cpu cpus_[max_cpus];
 };
 
 namespace {
@@ -152,6 +180,9 @@ void run_timers() {
 }
 void arm_next_timer(uint64_t longest_ns) {
   queue.arm_next(longest_ns);
+}
+void arm_next_timer() {
+  queue.arm_next(TimerQueue::never);
 }
 
 }  // namespace kernel

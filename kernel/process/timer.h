@@ -1,8 +1,9 @@
 // timer.h: doing something at a moment of monotonic time.
 //
 // A Timer belongs to its maker, who cancels it before it dies. Callbacks run in interrupt context,
-// with interrupts masked and no lock held: they wake somebody, at most start another timer.
-// Pending timers are kept sorted: starting one costs a step for each that ends later.
+// with interrupts masked and no lock held: they wake somebody, at most start another timer. They
+// run on the CPU that started the timer, one at a time there. Each CPU's pending timers are kept
+// sorted: starting one costs a step for each that ends later.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ class Timer {
  public:
   using Callback = void (*)(void* context, Timer& timer);
 
-  Timer(Callback callback, void* context) : callback_(callback), context_(context) {}
+  constexpr Timer(Callback callback, void* context) : callback_(callback), context_(context) {}
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   ~Timer() { cancel(); }
@@ -47,14 +48,16 @@ class Timer {
   friend class TimerQueue;
   base::ListNode node_;
   uint64_t moment_ = 0;
+  uint32_t cpu_ = 0;  // in whose list
   Callback callback_;
   void* context_;
 };
 
 // From the timer interrupt, interrupts masked: runs what is due.
 void run_timers();
-// Arms this CPU's timer for the next moment anything is due, at most `longest_ns` from now.
-// Interrupts masked.
+// Arms this CPU's timer for the next moment anything is due here, at most `longest_ns` from now;
+// without: not at all when nothing is. Interrupts masked.
 void arm_next_timer(uint64_t longest_ns);
+void arm_next_timer();
 
 }  // namespace kernel

@@ -5,7 +5,7 @@
 #include "cpu/timer.h"
 #include "kernel/host/boot_info.h"
 #include "kernel/host/clock.h"
-#include "kernel/host/cpu_local.h"
+#include "kernel/host/cpus.h"
 #include "kernel/memory/frames.h"
 #include "kernel/process/load.h"
 #include "kernel/process/scheduler.h"
@@ -20,25 +20,53 @@ namespace {
 constexpr uint64_t ns_per_second = 1'000'000'000;
 constexpr uint64_t kib_a_page = base::page_size / 1024;
 
-uint64_t idle_ns(const CpuLocal& cpu, uint64_t now) {
-  const uint64_t busy = cpu.user_ns + cpu.system_ns;
-  return now > busy ? now - busy : 0;
+// What one CPU, or all together, have done so far.
+struct Activity {
+  uint64_t user_ns = 0;
+  uint64_t system_ns = 0;
+  uint64_t idle_ns = 0;
+  uint64_t interrupts = 0;
+  uint64_t switches = 0;
+
+  void add(const CpuLocal& cpu, uint64_t now) {
+    const uint64_t busy = cpu.user_ns + cpu.system_ns;
+    user_ns += cpu.user_ns;
+    system_ns += cpu.system_ns;
+    idle_ns += now > busy ? now - busy : 0;
+    interrupts += cpu.ticks + cpu.device_interrupts + cpu.ipis_received;
+    switches += cpu.switches;
+  }
+};
+
+Activity all_activity(uint64_t now) {
+  Activity all;
+  online_cpus().for_each([&](uint32_t cpu) { all.add(cpu_local_of(cpu), now); });
+  return all;
+}
+
+void print_times(TextBuilder& text, const Activity& activity) {
+  text.print(" %lu 0 %lu %lu 0 0 0 0 0 0\n", activity.user_ns / tick_ns,
+             activity.system_ns / tick_ns, activity.idle_ns / tick_ns);
 }
 
 Outcome<> write_stat(TextBuilder& text) {
   const uint64_t now = cpu::monotonic_ns();
-  const CpuLocal& cpu = cpu_local();
-  for (const char* name : {"cpu ", "cpu0"}) {
-    text.print("%s %lu 0 %lu %lu 0 0 0 0 0 0\n", name, cpu.user_ns / tick_ns,
-               cpu.system_ns / tick_ns, idle_ns(cpu, now) / tick_ns);
-  }
+  const Activity all = all_activity(now);
+  text.put("cpu ");
+  print_times(text, all);
+  online_cpus().for_each([&](uint32_t cpu) {
+    Activity one;
+    one.add(cpu_local_of(cpu), now);
+    text.print("cpu%u", cpu);
+    print_times(text, one);
+  });
   uint64_t started = 0;
   {
     const base::Guard guard(process_lock);
     started = processes_started();
   }
-  text.print("intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", cpu.ticks + cpu.device_interrupts,
-             cpu.switches, (wall_clock_ns() - now) / ns_per_second, started);
+  text.print("intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", all.interrupts,
+             all.switches, (wall_clock_ns() - now) / ns_per_second, started);
   text.print("procs_running %u\nprocs_blocked 0\n", running_threads());
   return {};
 }
@@ -66,7 +94,7 @@ Outcome<> write_meminfo(TextBuilder& text) {
 
 Outcome<> write_uptime(TextBuilder& text) {
   const uint64_t now = cpu::monotonic_ns();
-  const uint64_t idle = idle_ns(cpu_local(), now);
+  const uint64_t idle = all_activity(now).idle_ns;
   text.print("%lu.%02lu %lu.%02lu\n", now / ns_per_second, now % ns_per_second / tick_ns,
              idle / ns_per_second, idle % ns_per_second / tick_ns);
   return {};
@@ -99,13 +127,15 @@ Outcome<> write_version(TextBuilder& text) {
 }
 
 Outcome<> write_cpuinfo(TextBuilder& text) {
-  text.print(
-      "processor\t: 0\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nflags\t\t:", cpu::machine_name,
-      cpu::counter_hz() / 1'000'000, cpu::counter_hz() % 1'000'000 / 1000);
-  for (const char* feature : cpu::feature_names()) {
-    text.print(" %s", feature);
-  }
-  text.put("\n\n");
+  online_cpus().for_each([&](uint32_t cpu) {
+    text.print("processor\t: %u\nmodel name\t: %s\ncpu MHz\t\t: %lu.%03lu\nflags\t\t:", cpu,
+               cpu::machine_name, cpu::counter_hz() / 1'000'000,
+               cpu::counter_hz() % 1'000'000 / 1000);
+    for (const char* feature : cpu::feature_names()) {
+      text.print(" %s", feature);
+    }
+    text.put("\n\n");
+  });
   return {};
 }
 
@@ -123,8 +153,18 @@ Outcome<> write_command_line(TextBuilder& text) {
 }
 
 Outcome<> write_interrupts(TextBuilder& text) {
-  const CpuLocal& cpu = cpu_local();
-  text.print("           CPU0\n  timer: %10lu\ndevices: %10lu\n", cpu.ticks, cpu.device_interrupts);
+  const CpuMask cpus = online_cpus();
+  const auto line = [&](const char* name, auto&& value) {
+    text.print("%8s:", name);
+    cpus.for_each([&](uint32_t cpu) { text.print(" %10lu", uint64_t(value(cpu_local_of(cpu)))); });
+    text.put("\n");
+  };
+  text.put("         ");
+  cpus.for_each([&](uint32_t cpu) { text.print("       CPU%u", cpu); });
+  text.put("\n");
+  line("timer", [](const CpuLocal& cpu) { return cpu.ticks; });
+  line("devices", [](const CpuLocal& cpu) { return cpu.device_interrupts; });
+  line("ipis", [](const CpuLocal& cpu) { return cpu.ipis_received; });
   return {};
 }
 

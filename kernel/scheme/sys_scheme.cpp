@@ -2,11 +2,12 @@
 // name and a value a line.
 #include "cpu/timer.h"
 #include "kernel/fd/directory_file.h"
-#include "kernel/host/cpu_local.h"
+#include "kernel/host/cpus.h"
 #include "kernel/log/format.h"
 #include "kernel/log/log.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/scheme/kernel_schemes.h"
 #include "kernel/scheme/proc_files.h"
@@ -30,8 +31,7 @@ Outcome<> write_memory(TextBuilder& text) {
 // After giving back all that is only waiting to be given back: equal before and after means that
 // nothing was lost.
 Outcome<> write_audit(TextBuilder& text) {
-  while (reap_threads()) {
-  }
+  settle_threads();
   UserObject::sweep();
   settle_memory();
   (void)heap_trim();
@@ -48,9 +48,22 @@ Outcome<> write_audit(TextBuilder& text) {
 }
 
 Outcome<> write_interrupts(TextBuilder& text) {
-  const CpuLocal& cpu = cpu_local();
-  text.print("timer %lu\ndevices %lu\ncontext_switches %lu\n", cpu.ticks, cpu.device_interrupts,
-             cpu.switches);
+  uint64_t ticks = 0;
+  uint64_t devices = 0;
+  uint64_t switches = 0;
+  uint64_t reschedules = 0;
+  online_cpus().for_each([&](uint32_t cpu) {
+    const CpuLocal& local = cpu_local_of(cpu);
+    ticks += local.ticks;
+    devices += local.device_interrupts;
+    switches += local.switches;
+    reschedules += local.ipis_sent[unsigned(cpu::Ipi::reschedule)];
+  });
+  const ShootdownCounts shootdowns = shootdown_counts();
+  text.print("timer %lu\ndevices %lu\ncontext_switches %lu\ncpus %u\nreschedule_ipis %lu\n", ticks,
+             devices, switches, online_cpus().count(), reschedules);
+  text.print("shootdown_rounds %lu\nshootdown_ipis %lu\n", shootdowns.rounds,
+             shootdowns.interrupts);
   return {};
 }
 

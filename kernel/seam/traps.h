@@ -4,6 +4,8 @@
 // resumes at `frame`, which may have been changed.
 #pragma once
 
+#include "cpu/ipi.h"
+#include "cpu/per_cpu.h"
 #include "cpu/trap_frame.h"
 
 #include <cstdint>
@@ -47,8 +49,11 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info);
 // cpu::end_of_interrupt(line) once the device is quiet.
 void trap_interrupt(cpu::TrapFrame& frame, uint32_t line);
 
-// The timer expired; already acknowledged, the next period is running (if periodic).
+// The timer expired; already acknowledged, not running.
 void trap_timer(cpu::TrapFrame& frame);
+
+// Another CPU has sent this (cpu/ipi.h); already acknowledged.
+void trap_ipi(cpu::TrapFrame& frame, cpu::Ipi which);
 
 // A system call: number, arguments and result through the frame.
 void trap_syscall(cpu::TrapFrame& frame);
@@ -63,5 +68,9 @@ void trap_nmi(cpu::TrapFrame& frame);
 // The C++ entry, called once by entry.S on the boot CPU's static boot stack with frame pointer 0;
 // `boot_info` is the loader's argument, unchecked.
 [[noreturn]] void kernel_main(const void* boot_info);
+
+// The same on every other CPU (cpu/secondary.h), on the stack it was given; `block` is its own, not
+// yet installed.
+[[noreturn]] void secondary_main(cpu::PerCpu& block);
 
 }  // namespace kernel

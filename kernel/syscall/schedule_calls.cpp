@@ -1,6 +1,8 @@
 // schedule_calls.cpp: which thread runs where and how eagerly. One policy (SCHED_OTHER), served in
 // turn.
 #include "cpu/per_cpu.h"
+#include "kernel/host/cpus.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/syscall/calls.h"
@@ -20,7 +22,6 @@ enum : int32_t {
 };
 
 constexpr uint64_t cpu_word = sizeof(uint64_t);  // bits are given in words
-constexpr uint64_t cpu_count = 1;
 
 bool is_ordinary(int32_t policy) {
   return policy == policy_other || policy == policy_batch || policy == policy_idle;
@@ -37,6 +38,20 @@ Outcome<> check_thread(int32_t id) {
   const base::Guard guard(process_lock);
   return id == 0 || find_thread_locked(uint32_t(id)) != nullptr ? Outcome<>()
                                                                 : Outcome<>(Errno::no_process);
+}
+
+// Calls visit(Thread&) for the thread with this number, 0: the caller's. ESRCH: there is none.
+template <typename Visit>
+Outcome<> with_thread(const CallArguments& arguments, int32_t id, Visit&& visit) {
+  const base::Guard guard(process_lock);
+  Thread* thread = id == 0  ? &arguments.thread
+                   : id < 0 ? nullptr
+                            : find_thread_locked(uint32_t(id));
+  if (thread == nullptr) {
+    return Errno::no_process;
+  }
+  visit(*thread);
+  return {};
 }
 
 CallResult result_of(const Outcome<>& outcome) {
@@ -105,13 +120,14 @@ CallResult sched_yield(const CallArguments&) {
 
 CallResult sched_getaffinity(const CallArguments& arguments) {
   const auto size = uint32_t(arguments.value[1]);
-  if (size * 8ULL < cpu_count || size % cpu_word != 0) {
+  if (size * 8ULL < possible_cpus() || size % cpu_word != 0) {
     return Errno::invalid;
   }
-  if (const auto found = check_thread(arguments.integer(0)); !found) {
-    return found.error() == Errno::invalid ? Errno::no_process : found.error();
-  }
-  const auto written = write_user(arguments.address(2), uint64_t(1));
+  CpuMask cpus;
+  BASE_TRY(with_thread(arguments, arguments.integer(0), [&cpus](const Thread& thread) {
+    cpus = thread.affinity().intersect(online_cpus());
+  }));
+  const auto written = write_user(arguments.address(2), cpus.bits());
   return written ? CallResult(cpu_word) : CallResult(written);
 }
 
@@ -123,10 +139,13 @@ CallResult sched_setaffinity(const CallArguments& arguments) {
   if (!copied) {
     return copied;
   }
-  if (const auto found = check_thread(arguments.integer(0)); !found) {
-    return found.error() == Errno::invalid ? Errno::no_process : found.error();
-  }
-  return (set & 1) != 0 ? CallResult(uint64_t(0)) : CallResult(Errno::invalid);
+  const CpuMask cpus = CpuMask(set).intersect(online_cpus());
+  BASE_TRY(with_thread(arguments, arguments.integer(0), [cpus](Thread& thread) {
+    if (!cpus.empty()) {
+      set_affinity(thread, cpus);
+    }
+  }));
+  return cpus.empty() ? CallResult(Errno::invalid) : CallResult(uint64_t(0));
 }
 
 CallResult sched_getscheduler(const CallArguments& arguments) {
@@ -192,7 +211,8 @@ CallResult getcpu(const CallArguments& arguments) {
                                  : CallResult(write_user(arguments.address(1), uint32_t(0)));
 }
 
-// On one processor a system call orders everything that other threads see.
+// Every CPU, whatever it runs, passes a full barrier in an interrupt (or is about to switch, which
+// is one). Processes need not register.
 CallResult membarrier(const CallArguments& arguments) {
   enum : int32_t {
     query = 0,
@@ -215,6 +235,7 @@ CallResult membarrier(const CallArguments& arguments) {
     return Errno::invalid;
   }
   base::fence<base::Order::sequential>();
+  run_on_cpus(CpuMask::all(), [](void*) { base::fence<base::Order::sequential>(); }, nullptr);
   return uint64_t(0);
 }
 

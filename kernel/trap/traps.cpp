@@ -4,11 +4,12 @@
 #include "cpu/interrupt_controller.h"
 #include "cpu/per_cpu.h"
 #include "kernel/driver/console.h"
-#include "kernel/driver/screen.h"
 #include "kernel/host/cpu_local.h"
+#include "kernel/host/cpus.h"
 #include "kernel/log/log.h"
 #include "kernel/log/panic.h"
 #include "kernel/memory/kernel_map.h"
+#include "kernel/memory/shootdown.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/timer.h"
 #include "kernel/trap/return.h"
@@ -49,15 +50,24 @@ void trap_interrupt(cpu::TrapFrame& frame, uint32_t line) {
 
 void trap_timer(cpu::TrapFrame& frame) {
   ++cpu_local().ticks;
-  refresh_screen();
   (void)is_observed(frame, ObservedTrap::timer);
   run_timers();
   scheduler_tick(frame.from_user());
-  arm_next_timer(time_slice_ns);
+  back_to_user(frame);
+}
+
+void trap_ipi(cpu::TrapFrame& frame, cpu::Ipi which) {
+  ++cpu_local().ipis_received;
+  switch (which) {
+    case cpu::Ipi::reschedule: cpu_local().switch_wanted = true; break;
+    case cpu::Ipi::shootdown: serve_shootdowns(); break;
+    case cpu::Ipi::stop: stop_if_asked(); break;
+  }
   back_to_user(frame);
 }
 
 void trap_nmi(cpu::TrapFrame& frame) {
+  stop_if_asked();
   if (is_observed(frame, ObservedTrap::nmi)) {
     return;
   }

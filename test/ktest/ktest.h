@@ -30,6 +30,7 @@ extern const std::span<const Test> window_tests;
 extern const std::span<const Test> file_tests;
 extern const std::span<const Test> format_tests;
 extern const std::span<const Test> time_tests;
+extern const std::span<const Test> cpu_tests;
 
 // Returns `why` from the enclosing test unless `condition` holds.
 #define KTEST_CHECK(condition, why) \

@@ -7,6 +7,7 @@
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/string_list.h"
+#include "kernel/process/thread.h"
 #include "kernel/process/wait_queue.h"
 #include "test/ktest/ktest.h"
 
@@ -47,6 +48,7 @@ Ref<Thread> start_helper(cpu::ThreadEntry entry, Shared& shared) {
   if (!thread) {
     return {};
   }
+  thread.value()->inherit_affinity(current_thread());
   Ref<Thread> handle = thread.value();
   start_thread(base::move(thread.value()));
   return handle;

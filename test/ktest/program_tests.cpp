@@ -50,6 +50,7 @@ unsigned run_code(Code code, uint64_t start = code_address) {
     return no_memory;
   }
   process.value().reset();
+  thread.value()->inherit_affinity(current_thread());
   start_thread(base::move(thread.value()));
   return wait_as_init(id.value());
 }

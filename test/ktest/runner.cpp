@@ -5,6 +5,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/machine.h"
+#include "kernel/process/scheduler.h"
 #include "test/ktest/ktest.h"
 
 namespace kernel {
@@ -24,11 +25,13 @@ struct Tally {
 };
 
 Verdict run_audited(const Test& test) {
+  settle_threads();
   settle_memory();
   heap_trim();
   const uint64_t frames = free_frame_count();
   const uint64_t blocks = heap_block_count();
   const Verdict verdict = test.run();
+  settle_threads();
   settle_memory();
   heap_trim();
   if (verdict == test::passed && heap_block_count() != blocks) {
@@ -69,6 +72,9 @@ void prove_protections() {
 
 bool run_self_tests(SelfTest which) {
   Tally tally;
+  // What is expected of one CPU's order of events is looked at on one CPU.
+  set_affinity(current_thread(), CpuMask::of(0));
+  yield();
   if (which == SelfTest::all) {
     run_list(test::protection_tests, tally);
     run_list(test::memory_tests, tally);
@@ -78,6 +84,7 @@ bool run_self_tests(SelfTest which) {
     run_list(test::time_tests, tally);
     run_list(test::process_tests, tally);
     run_list(test::program_tests, tally);
+    run_list(test::cpu_tests, tally);
   }
   run_list(test::usercopy_tests, tally);
   run_list(test::window_tests, tally);

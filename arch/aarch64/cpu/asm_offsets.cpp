@@ -27,6 +27,10 @@
   EMIT(PER_CPU_RUNNING_STACK_TOP, offsetof(cpu::PerCpu, running_stack_top));
   EMIT(PER_CPU_OVERFLOW_SCRATCH, offsetof(cpu::PerCpu, overflow_scratch));
   EMIT(PER_CPU_EMERGENCY_TOP, offsetof(cpu::PerCpu, emergency_stack) + cpu::kernel_stack_size);
+  EMIT(START_MAIR, offsetof(cpu::SecondaryStart, mair));
+  EMIT(START_TTBR0, offsetof(cpu::SecondaryStart, ttbr0));
+  EMIT(START_SCTLR, offsetof(cpu::SecondaryStart, sctlr));
+  EMIT(START_STACK, offsetof(cpu::SecondaryStart, stack_top));
   EMIT(KERNEL_STACK_SIZE, cpu::kernel_stack_size);
   EMIT(TRAP_STACK_ROOM, cpu::trap_stack_room);
 

@@ -53,6 +53,8 @@ struct IdField {
 
 struct Found {
   bool pan, enhanced_pan, e0pd, asid16, random, lpa2, access_flag, dirty_bit, atomics, ranged_tlbi;
+  uint64_t identification[7];  // what programs and the kernel may rely on
+  bool operator==(const Found&) const = default;
 };
 Found found;
 uint64_t hwcap = 0;
@@ -77,6 +79,13 @@ Found detect() {
   f.random = isar0.at(60) >= 1;
   f.atomics = isar0.at(20) >= 2;
   f.ranged_tlbi = isar0.at(56) >= 2;
+  f.identification[0] = isar0.value;
+  f.identification[1] = SYSREG_READ("id_aa64isar1_el1");
+  f.identification[2] = SYSREG_READ("id_aa64pfr0_el1");
+  f.identification[3] = mmfr0.value;
+  f.identification[4] = mmfr1.value;
+  f.identification[5] = mmfr2.value;
+  f.identification[6] = SYSREG_READ("ctr_el0");
   return f;
 }
 
@@ -124,8 +133,13 @@ void record(bool present, const char* name) {
 
 }  // namespace
 
-void enable_features() {
-  found = detect();
+bool enable_features() {
+  const Found mine = detect();
+  if (!recorded) {
+    found = mine;
+  } else if (mine != found) {
+    return false;
+  }
   SYSREG_WRITE("mair_el1", mair);
   SYSREG_WRITE("tcr_el1", SYSREG_READ("tcr_el1") | (found.asid16 ? tcr_asid16 : 0) |
                               (found.e0pd ? tcr_e0pd1 : 0) |
@@ -157,6 +171,7 @@ void enable_features() {
     record(found.random, "rng");
     record(found.lpa2, "lpa2");
   }
+  return true;
 }
 
 ProtectionState protection(Protection which) {

@@ -3,11 +3,12 @@
 // INTIDs: 0 to 15 software-generated, 16 to 31 per CPU, 32 to 1019 shared, above: special.
 // Every interrupt that is not enabled here stays off; all are group 1, of one priority. Ending an
 // interrupt also deactivates it (EOImode 0). No lock: enabling writes set-registers only, and
-// set-up is the boot CPU's.
+// set-up is the boot CPU's but for each CPU's own part.
 // Source: GIC 12 (registers); ACPI 5.2.12.14 to 17 (MADT structures).
 #include "cpu/interrupt_controller.h"
 
 #include "cpu/gic.h"
+#include "cpu/ipi.h"
 #include "cpu/mmio.h"
 #include "cpu/per_cpu.h"
 #include "cpu/sysreg.h"
@@ -18,14 +19,16 @@
 #define ICC_EOIR1_EL1 "s3_0_c12_c12_1"
 #define ICC_BPR1_EL1 "s3_0_c12_c12_3"
 #define ICC_CTLR_EL1 "s3_0_c12_c12_4"
+#define ICC_SGI1R_EL1 "s3_0_c12_c11_5"
 #define ICC_SRE_EL1 "s3_0_c12_c12_5"
 #define ICC_IGRPEN1_EL1 "s3_0_c12_c12_7"
 
 namespace cpu {
 namespace {
 
-constexpr uint32_t first_per_cpu = 16;
+using gic::first_per_cpu;
 constexpr uint32_t first_shared = 32;
+constexpr unsigned ipi_count = 3;  // of Ipi, whose numbers are INTIDs
 
 // Distributor; a redistributor's second frame lays out its 32 interrupts alike.
 constexpr uint64_t gicd_ctlr = 0x0000;
@@ -58,7 +61,22 @@ constexpr uint32_t four_priorities = 0xa0a0a0a0;
 constexpr unsigned patience = 1'000'000;  // reads of a status register before giving up
 
 Mmio distributor;
-Mmio redistributor;  // of the boot CPU
+
+// Where redistributors are, mapped once: ranges of the MADT, or one a processor.
+struct MappedRange {
+  uint64_t start = 0;
+  uint64_t size = 0;
+};
+kernel::BoundedList<MappedRange, 72> redistributor_ranges;
+
+// Of this CPU.
+Mmio redistributor() {
+  return Mmio{this_cpu().redistributor};
+}
+// Software-generated, per-CPU and shared interrupts' registers are laid out alike.
+Mmio redistributor_interrupts() {
+  return Mmio{this_cpu().redistributor + frame_size};
+}
 
 // Affinity 3.2.1.0 as GICR_TYPER[63:32] has it.
 uint32_t packed_affinity() {
@@ -75,18 +93,36 @@ bool wait_for_distributor() {
   return false;
 }
 
-// Looks in one MADT range for this CPU's redistributor.
-bool find_redistributor(uint64_t base, uint64_t size) {
-  const auto* mapped = kernel::map_device(base, size);
-  if (mapped == nullptr) {
-    return false;
+// False: no room to map them.
+bool map_redistributors(const kernel::Madt& madt) {
+  const auto map = [](uint64_t base, uint64_t size) {
+    const volatile void* mapped = kernel::map_device(base, size);
+    if (mapped != nullptr) {
+      redistributor_ranges.add({reinterpret_cast<uint64_t>(mapped), size});
+    }
+    return mapped != nullptr;
+  };
+  for (const kernel::GicRange& range : madt.gic_redistributors) {
+    if (!map(range.base, range.size)) {
+      return false;
+    }
   }
+  for (const kernel::PlatformCpu& processor : madt.cpus) {
+    if (processor.gic_redistributor != 0 && !map(processor.gic_redistributor, 4 * frame_size)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Looks in one range for this CPU's redistributor.
+bool find_redistributor(const MappedRange& range) {
   uint64_t offset = 0;
-  while (offset + 2 * frame_size <= size) {
-    const Mmio candidate{reinterpret_cast<uint64_t>(mapped) + offset};
+  while (offset + 2 * frame_size <= range.size) {
+    const Mmio candidate{range.start + offset};
     const uint64_t type = candidate.read64(gicr_typer);
     if (type >> 32 == packed_affinity()) {
-      redistributor = candidate;
+      this_cpu().redistributor = candidate.base;
       return true;
     }
     if ((type & typer_last) != 0) {
@@ -97,16 +133,9 @@ bool find_redistributor(uint64_t base, uint64_t size) {
   return false;
 }
 
-bool find_redistributor(const kernel::Madt& madt) {
-  for (const kernel::GicRange& range : madt.gic_redistributors) {
-    if (find_redistributor(range.base, range.size)) {
-      return true;
-    }
-  }
-  for (const kernel::PlatformCpu& processor : madt.cpus) {
-    if (processor.gic_redistributor != 0 &&
-        (processor.hardware_id & 0xff'00ff'ffff) == this_cpu().hardware_id &&
-        find_redistributor(processor.gic_redistributor, 4 * frame_size)) {
+bool find_redistributor() {
+  for (const MappedRange& range : redistributor_ranges) {
+    if (find_redistributor(range)) {
       return true;
     }
   }
@@ -139,14 +168,15 @@ const char* init_distributor() {
 }
 
 const char* init_redistributor() {
-  const uint32_t waker = redistributor.read32(gicr_waker);
-  redistributor.write32(gicr_waker, waker & ~waker_processor_sleep);
-  for (unsigned i = 0; (redistributor.read32(gicr_waker) & waker_children_asleep) != 0; ++i) {
+  const uint32_t waker = redistributor().read32(gicr_waker);
+  redistributor().write32(gicr_waker, waker & ~waker_processor_sleep);
+  for (unsigned i = 0; (redistributor().read32(gicr_waker) & waker_children_asleep) != 0; ++i) {
     if (i == patience) {
       return "GIC: the redistributor does not wake up";
     }
   }
-  silence(Mmio{redistributor.base + frame_size}, 0, first_shared);
+  silence(redistributor_interrupts(), 0, first_shared);
+  redistributor_interrupts().write32(isenabler, (1u << ipi_count) - 1);
   dsb_sy();
   return nullptr;
 }
@@ -165,9 +195,19 @@ const char* init_cpu_interface() {
   return nullptr;
 }
 
+const char* init_this_cpu() {
+  if (!find_redistributor()) {
+    return "MADT names no GIC redistributor of this CPU";
+  }
+  if (const char* why = init_redistributor(); why != nullptr) {
+    return why;
+  }
+  return init_cpu_interface();
+}
+
 // Where an interrupt's bits are.
 Mmio block_of(uint32_t line) {
-  return line < first_shared ? Mmio{redistributor.base + frame_size} : distributor;
+  return line < first_shared ? redistributor_interrupts() : distributor;
 }
 
 }  // namespace
@@ -186,16 +226,17 @@ const char* init_interrupt_controller(const kernel::Platform& platform) {
     return "GIC: no room to map the distributor";
   }
   distributor = Mmio{reinterpret_cast<uint64_t>(mapped)};
-  if (!find_redistributor(madt)) {
-    return "MADT names no GIC redistributor of this CPU";
+  if (!map_redistributors(madt)) {
+    return "GIC: no room to map the redistributors";
   }
   if (const char* why = init_distributor(); why != nullptr) {
     return why;
   }
-  if (const char* why = init_redistributor(); why != nullptr) {
-    return why;
-  }
-  return init_cpu_interface();
+  return init_this_cpu();
+}
+
+const char* gic::init_secondary() {
+  return init_this_cpu();
 }
 
 void enable_line(uint32_t line, LineTrigger trigger) {
@@ -227,6 +268,19 @@ uint32_t legacy_line(uint32_t irq) {
 
 void end_of_interrupt(uint32_t line) {
   SYSREG_WRITE(ICC_EOIR1_EL1, line);
+  isb();
+}
+
+// A target is named by affinity 3.2.1 and a bit for affinity 0, of which sixteen have one range.
+// Source: GIC 12.2 (ICC_SGI1R_EL1).
+void send_ipi(const PerCpu& to, Ipi which) {
+  const uint64_t id = to.hardware_id;
+  const uint64_t affinity0 = id & 0xff;
+  const uint64_t command = (1ULL << (affinity0 & 15)) | ((id >> 8 & 0xff) << 16) |
+                           (uint64_t(which) << 24) | ((id >> 16 & 0xff) << 32) |
+                           ((affinity0 >> 4) << 44) | ((id >> 32 & 0xff) << 48);
+  asm volatile("dsb ishst" : : : "memory");
+  SYSREG_WRITE(ICC_SGI1R_EL1, command);
   isb();
 }
 

@@ -12,12 +12,6 @@ constexpr uint64_t tcr_wide_descriptors = 1ULL << 59;  // DS
 alignas(4096) constinit const uint64_t empty_table[512] = {};
 uint64_t empty_table_physical = 0;
 
-// Of a kernel address, as the processor translates it.
-uint64_t translate(const void* address) {
-  asm volatile("at s1e1r, %0" : : "r"(address) : "memory");
-  isb();
-  return SYSREG_READ("par_el1") & entry_address_mask;
-}
 
 // Operand of TLBI by address: VA[55:12].
 uint64_t page_operand(uint64_t address) {
@@ -25,6 +19,14 @@ uint64_t page_operand(uint64_t address) {
 }
 
 }  // namespace
+
+// As the processor translates it.
+uint64_t physical_address(const void* kernel_address) {
+  asm volatile("at s1e1r, %0" : : "r"(kernel_address) : "memory");
+  isb();
+  return (SYSREG_READ("par_el1") & entry_address_mask) |
+         (reinterpret_cast<uint64_t>(kernel_address) & 4095);
+}
 
 void invalidate_page(uint64_t address) {
   asm volatile("dsb ishst\n\ttlbi vaae1is, %0" : : "r"(page_operand(address)) : "memory");
@@ -36,7 +38,7 @@ void adopt_kernel_root(uint64_t root) {
   if ((SYSREG_READ("tcr_el1") & tcr_wide_descriptors) != 0) {
     leaf_shareability = 0;
   }
-  empty_table_physical = translate(empty_table);
+  empty_table_physical = physical_address(empty_table);
   SYSREG_WRITE("ttbr0_el1", empty_table_physical);
   SYSREG_WRITE("ttbr1_el1", root);
   isb();

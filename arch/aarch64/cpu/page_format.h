@@ -82,6 +82,8 @@ inline void publish_entries() {
 
 // Forgets every CPU's translation of the page at `address`, a kernel page.
 void invalidate_page(uint64_t address);
+// Whether that reaches every CPU.
+inline constexpr bool invalidates_everywhere = true;
 
 // The root to put at a new user space's top: x86_64 shares the kernel half, so `fill` copies the
 // kernel entries of the kernel's root into it; aarch64 has a root of its own and does nothing.
@@ -94,6 +96,9 @@ void adopt_kernel_root(uint64_t root);
 // The table in use while no user space is (x86_64: the kernel's own root; aarch64: an empty one).
 // After adopt_kernel_root().
 [[nodiscard]] base::Pfn idle_user_root();
+
+// Where a kernel address lies in memory.
+[[nodiscard]] uint64_t physical_address(const void* kernel_address);
 
 // Makes code written through the direct map executable (aarch64: cache maintenance).
 void sync_instructions(const void* data, uint64_t size);

@@ -18,6 +18,14 @@ inline constexpr uint64_t trap_stack_reserve = 1024;
 // A trap that finds less room than this on the kernel stack is reported as its overflow.
 inline constexpr uint64_t trap_stack_room = sizeof(TrapFrame) + trap_stack_reserve;
 
+// What a starting CPU is given (secondary_entry.S).
+struct SecondaryStart {
+  uint64_t mair, tcr;
+  uint64_t ttbr0, ttbr1;
+  uint64_t sctlr, entry;
+  uint64_t stack_top, block;
+};
+
 struct PerCpu {
   PerCpu* self;
   uint64_t kernel_stack_top;   // where an entry from user mode starts pushing
@@ -26,6 +34,8 @@ struct PerCpu {
   uint32_t index;              // 0 .. number of CPUs - 1; the boot CPU is 0
   uint64_t hardware_id;        // MPIDR affinity
   void* kernel_data;           // the kernel's own per-CPU object, opaque here
+  uint64_t redistributor;      // its part of the interrupt controller, virtual
+  SecondaryStart start;
   alignas(16) uint8_t emergency_stack[kernel_stack_size];
 };
 

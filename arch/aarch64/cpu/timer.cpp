@@ -21,10 +21,6 @@ uint64_t scale = 0;        // nanoseconds a cycle, 32 fractional bits
 uint64_t start_count = 0;  // counter at init_timer()
 uint32_t interrupt_line = 0;
 
-// Of the boot CPU, the only one with a tick.
-uint64_t tick_period = 0;    // cycles; 0: one shot
-uint64_t next_deadline = 0;  // counter value
-
 uint64_t counter() {
   isb();  // the counter may otherwise be read early
   return SYSREG_READ("cntvct_el0");
@@ -35,7 +31,6 @@ uint64_t cycles_of(uint64_t ns) {
 }
 
 void arm(uint64_t deadline) {
-  next_deadline = deadline;
   SYSREG_WRITE("cntv_cval_el0", deadline);
   SYSREG_WRITE("cntv_ctl_el0", control_enable);
   isb();
@@ -59,6 +54,12 @@ const char* init_timer(const kernel::Platform& platform) {
   return nullptr;
 }
 
+void init_secondary_timer() {
+  SYSREG_WRITE("cntv_ctl_el0", 0);
+  isb();
+  enable_line(interrupt_line, LineTrigger::level);
+}
+
 uint64_t monotonic_ns() {
   if (scale == 0) {
     return 0;
@@ -71,18 +72,11 @@ uint64_t counter_hz() {
   return hz;
 }
 
-void start_tick(uint64_t period_ns) {
-  const uint64_t period = cycles_of(period_ns);
-  tick_period = period == 0 ? 1 : period;
-  arm(counter() + tick_period);
-}
-
 void start_one_shot(uint64_t delay_ns) {
-  tick_period = 0;
   arm(counter() + cycles_of(delay_ns));
 }
 
-void stop_tick() {
+void stop_timer() {
   SYSREG_WRITE("cntv_ctl_el0", 0);
   isb();
 }
@@ -92,14 +86,7 @@ uint32_t timer_line() {
 }
 
 void timer_expired() {
-  if (tick_period == 0) {
-    stop_tick();
-    return;
-  }
-  const uint64_t now = counter();
-  const uint64_t next = next_deadline + tick_period;
-  // Missed ticks are dropped; one that came early does not put off the next.
-  arm(next > now && next <= now + tick_period ? next : now + tick_period);
+  stop_timer();
 }
 
 }  // namespace cpu

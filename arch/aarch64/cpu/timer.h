@@ -13,16 +13,18 @@ namespace cpu {
 // Calibrates. Requires init_interrupt_controller(). Returns nullptr or why there is no time.
 [[nodiscard]] const char* init_timer(const kernel::Platform& platform);
 
+// The timer of another CPU, which runs this.
+void init_secondary_timer();
+
 // Nanoseconds since init_timer(); 0 before. Never goes backwards on one CPU. Callable anywhere.
 [[nodiscard]] uint64_t monotonic_ns();
 
 // Frequency of the counter behind monotonic_ns(), for the log.
 [[nodiscard]] uint64_t counter_hz();
 
-// trap_timer() every `period_ns` on this CPU, until stop_tick().
-void start_tick(uint64_t period_ns);
-// trap_timer() once, `delay_ns` from now; replaces a tick.
+// trap_timer() once on this CPU, `delay_ns` from now; replaces what was wanted before.
 void start_one_shot(uint64_t delay_ns);
-void stop_tick();
+// Not any more.
+void stop_timer();
 
 }  // namespace cpu

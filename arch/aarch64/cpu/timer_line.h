@@ -8,7 +8,7 @@ namespace cpu {
 // The timer's INTID; 0 before init_timer().
 [[nodiscard]] uint32_t timer_line();
 
-// Takes away the reason for the interrupt: starts the next period, or stops the one shot.
+// Takes away the reason for the interrupt.
 void timer_expired();
 
 }  // namespace cpu

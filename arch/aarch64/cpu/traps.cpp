@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "cpu/gic.h"
 #include "cpu/interrupt_controller.h"
+#include "cpu/ipi.h"
 #include "cpu/probe.h"
 #include "cpu/syndrome.h"
 #include "cpu/sysreg.h"
@@ -37,6 +38,9 @@ void interrupt(TrapFrame& frame) {
     timer_expired();
     end_of_interrupt(line);
     kernel::trap_timer(frame);
+  } else if (line < gic::first_per_cpu) {
+    end_of_interrupt(line);
+    kernel::trap_ipi(frame, Ipi(line));
   } else {
     kernel::trap_interrupt(frame, line);
   }

@@ -5,6 +5,7 @@
 #include "cpu/io.h"
 #include "cpu/per_cpu.h"
 #include "cpu/probe.h"
+#include "cpu/secondary_start.h"
 #include "cpu/trap_frame.h"
 
 #include <cstddef>
@@ -28,4 +29,16 @@
   EMIT(USER_CODE_SELECTOR, cpu::user_code_selector);
   EMIT(USER_DATA_SELECTOR, cpu::user_data_selector);
   EMIT(GS_BASE_MSR, uint32_t(cpu::Msr::gs_base));
+  EMIT(EFER_MSR, uint32_t(cpu::Msr::efer));
+  EMIT(SECONDARY_START, cpu::secondary_start_offset);
+  EMIT(START_CONTROL4, offsetof(cpu::SecondaryStart, control4));
+  EMIT(START_ROOT, offsetof(cpu::SecondaryStart, root));
+  EMIT(START_EFER, offsetof(cpu::SecondaryStart, efer));
+  EMIT(START_CONTROL0, offsetof(cpu::SecondaryStart, control0));
+  EMIT(START_TABLES, offsetof(cpu::SecondaryStart, tables_limit));
+  EMIT(START_TARGET, offsetof(cpu::SecondaryStart, target));
+  EMIT(START_ENTRY, offsetof(cpu::SecondaryStart, entry));
+  EMIT(START_STACK, offsetof(cpu::SecondaryStart, stack_top));
+  EMIT(START_BLOCK, offsetof(cpu::SecondaryStart, block));
+  EMIT(START_KERNEL_ROOT, offsetof(cpu::SecondaryStart, kernel_root));
 }

@@ -36,6 +36,10 @@ constexpr uint64_t efer_no_execute = 1u << 11;
 struct Found {
   bool smep, smap, umip, nx, la57, xsave, avx, gib_pages, pcid;
   uint8_t physical_bits;
+  // What programs may see.
+  uint32_t basic[2];
+  uint32_t structured[3];
+  bool operator==(const Found&) const = default;
 };
 Found found;
 const char* names[16];
@@ -53,6 +57,9 @@ Found detect() {
   f.xsave = has_bit(basic.ecx, 26);
   f.avx = has_bit(basic.ecx, 28);
   f.physical_bits = 36;
+  constexpr uint32_t xsave_enabled = 1u << 27;  // says what CR4 holds
+  f.basic[0] = basic.ecx & ~xsave_enabled;
+  f.basic[1] = basic.edx;
   if (max_basic >= 7) {
     const CpuidResult structured = cpuid(7);
     // Tags are of use only with INVPCID, which reaches those that are not current.
@@ -61,6 +68,10 @@ Found detect() {
     f.smap = has_bit(structured.ebx, 20);
     f.umip = has_bit(structured.ecx, 2);
     f.la57 = has_bit(structured.ecx, 16);
+    constexpr uint32_t keys_enabled = 1u << 4;  // says what CR4 holds
+    f.structured[0] = structured.ebx;
+    f.structured[1] = structured.ecx & ~keys_enabled;
+    f.structured[2] = structured.edx;
   }
   if (cpuid(0x8000'0000).eax >= 0x8000'0001) {
     const CpuidResult extended = cpuid(0x8000'0001);
@@ -101,13 +112,21 @@ void enable_vectors() {
     asm volatile("xsetbv" : : "c"(0), "a"(uint32_t(mask)), "d"(0));
     size = cpuid(0xd, 0).ebx;
   }
-  configure_user_state(mask, size);
+  if (!recorded) {
+    configure_user_state(mask, size);
+  }
 }
 
 }  // namespace
 
-void enable_features() {
-  found = detect();
+bool enable_features() {
+  const Found mine = detect();
+  if (recorded && mine != found) {
+    return false;
+  }
+  if (!recorded) {
+    found = mine;
+  }
   write_cr0((read_cr0() & ~(cr0_emulate | cr0_task_switched | cr0_alignment)) | cr0_monitor |
             cr0_numeric_error | cr0_write_protect);
   uint64_t cr4 = read_cr4() & ~cr4_fsgsbase;
@@ -143,6 +162,7 @@ void enable_features() {
     record(found.xsave, "xsave");
     record(found.avx, "avx");
   }
+  return true;
 }
 
 ProtectionState protection(Protection which) {

@@ -26,7 +26,8 @@ struct ProtectionState {
 
 // Detects and switches on every protection and what user programs need (FPU, vectors, user
 // TLS registers) on this CPU. Idempotent; the boot CPU's answers are the ones remembered.
-void enable_features();
+// False, on another CPU: it is not like the boot CPU; nothing was changed.
+[[nodiscard]] bool enable_features();
 
 // Names of what was found and enabled, for one log line ("smep smap umip nx wp ...").
 [[nodiscard]] std::span<const char* const> feature_names();

@@ -74,7 +74,7 @@ const char* init_interrupt_controller(const kernel::Platform& platform) {
   if (const char* problem = init_local_apic(madt.local_apic)) {
     return problem;
   }
-  this_cpu().hardware_id = read_apic(ApicRegister::id) >> 24;
+  this_cpu().hardware_id = local_apic_id();
   for (const kernel::IoApic& io_apic : madt.io_apics) {
     auto* registers = static_cast<volatile uint32_t*>(kernel::map_device(io_apic.base, 32));
     if (registers == nullptr) {

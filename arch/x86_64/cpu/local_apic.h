@@ -22,8 +22,10 @@ enum class ApicRegister : uint32_t {
   timer_divide = 0x3e0,
 };
 
-// Maps (once) and enables this CPU's local APIC. Returns nullptr or why not.
+// Maps and enables the boot CPU's local APIC. Returns nullptr or why not.
 [[nodiscard]] const char* init_local_apic(uint64_t physical);
+// Enables that of another CPU, which runs this, in the boot CPU's mode.
+[[nodiscard]] const char* init_secondary_apic();
 
 [[nodiscard]] uint32_t read_apic(ApicRegister which);
 void write_apic(ApicRegister which, uint32_t value);
@@ -31,6 +33,9 @@ void write_apic(ApicRegister which, uint32_t value);
 void local_apic_end_of_interrupt();
 
 [[nodiscard]] uint32_t local_apic_id();
+// Whether an interrupt command can name this id: 8 bits (xAPIC), 32 bits (x2APIC); all ones is
+// everybody.
+[[nodiscard]] bool can_reach_apic(uint32_t id);
 
 // Writes the interrupt command register (SDM volume 3, 11.6.1) once it is idle. `command` is its
 // low half, `to` the local APIC id of the CPU that is meant.

@@ -65,6 +65,8 @@ inline void publish_entries() {
 
 // Forgets this CPU's translation of the page at `address`, a kernel page.
 void invalidate_page(uint64_t address);
+// Whether that reaches every CPU.
+inline constexpr bool invalidates_everywhere = false;
 
 // The root to put at a new user space's top: x86_64 shares the kernel half, so `fill` copies the
 // kernel entries of the kernel's root into it; aarch64 has a root of its own and does nothing.

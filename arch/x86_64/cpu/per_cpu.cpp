@@ -7,7 +7,6 @@ namespace cpu {
 void init_per_cpu(PerCpu& block, uint32_t index) {
   block.self = &block;
   block.index = index;
-  block.hardware_id = cpuid(1).ebx >> 24;
   load_descriptor_tables(block.tables);
   asm volatile("movl %0, %%gs" : : "r"(0U) : "memory");
   write_msr(Msr::gs_base, reinterpret_cast<uint64_t>(&block));

@@ -15,7 +15,6 @@ uint64_t ns_per_tick_32 = 0;  // nanoseconds a TSC tick, times 2^32
 uint64_t apic_hz = 0;
 
 constexpr uint32_t timer_masked = 1u << 16;
-constexpr uint32_t timer_periodic = 1u << 17;
 constexpr uint32_t divide_by_16 = 3;
 
 constexpr uint64_t pm_timer_hz = 3'579'545;
@@ -120,6 +119,12 @@ const char* init_timer(const kernel::Platform& platform) {
   return nullptr;
 }
 
+void init_secondary_timer() {
+  write_apic(ApicRegister::timer_divide, divide_by_16);
+  write_apic(ApicRegister::timer_vector, timer_masked | uint32_t(timer_vector));
+  write_apic(ApicRegister::timer_initial, 0);
+}
+
 uint64_t monotonic_ns() {
   if (ns_per_tick_32 == 0) {
     return 0;
@@ -131,17 +136,12 @@ uint64_t counter_hz() {
   return tsc_hz;
 }
 
-void start_tick(uint64_t period_ns) {
-  write_apic(ApicRegister::timer_vector, timer_periodic | uint32_t(timer_vector));
-  write_apic(ApicRegister::timer_initial, apic_count(period_ns));
-}
-
 void start_one_shot(uint64_t delay_ns) {
   write_apic(ApicRegister::timer_vector, uint32_t(timer_vector));
   write_apic(ApicRegister::timer_initial, apic_count(delay_ns));
 }
 
-void stop_tick() {
+void stop_timer() {
   write_apic(ApicRegister::timer_vector, timer_masked | uint32_t(timer_vector));
   write_apic(ApicRegister::timer_initial, 0);
 }

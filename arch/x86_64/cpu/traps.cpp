@@ -6,8 +6,10 @@
 #include "base/check.h"
 #include "cpu/descriptor_tables.h"
 #include "cpu/io.h"
+#include "cpu/ipi.h"
 #include "cpu/local_apic.h"
 #include "cpu/page_format.h"
+#include "cpu/per_cpu.h"
 #include "cpu/probe.h"
 #include "cpu/trap_frame.h"
 #include "cpu/vectors.h"
@@ -136,8 +138,11 @@ TrapFrame TrapFrame::for_user(uint64_t pc, uint64_t sp) {
 }
 
 void init_traps() {
-  for (unsigned vector = 0; vector < 256; ++vector) {
-    set_gate(vector);
+  if (this_cpu().index == 0) {  // the others use the same table
+    for (unsigned vector = 0; vector < 256; ++vector) {
+      set_gate(vector);
+    }
+    cpu_user_limit = user_end((read_cr4() & (1u << 12)) ? 5 : 4);
   }
   struct [[gnu::packed]] {
     uint16_t limit;
@@ -145,7 +150,6 @@ void init_traps() {
   } const pointer{sizeof(interrupt_table) - 1, reinterpret_cast<uint64_t>(interrupt_table)};
   asm volatile("lidt %0" : : "m"(pointer) : "memory");
 
-  cpu_user_limit = user_end((read_cr4() & (1u << 12)) ? 5 : 4);
   constexpr uint64_t efer_syscall = 1;
   write_msr(Msr::efer, read_msr(Msr::efer) | efer_syscall);
   write_msr(Msr::star,
@@ -167,6 +171,10 @@ extern "C" void cpu_dispatch_trap(cpu::TrapFrame* frame) {
   } else if (frame->vector == timer_vector) {
     local_apic_end_of_interrupt();
     kernel::trap_timer(*frame);
+  } else if (frame->vector == reschedule_vector || frame->vector == shootdown_vector) {
+    local_apic_end_of_interrupt();
+    kernel::trap_ipi(*frame,
+                     frame->vector == reschedule_vector ? Ipi::reschedule : Ipi::shootdown);
   } else if (frame->vector >= first_line_vector && frame->vector < end_line_vector) {
     kernel::trap_interrupt(*frame, uint32_t(frame->vector - first_line_vector));
   }

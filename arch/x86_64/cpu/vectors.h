@@ -19,6 +19,9 @@ inline constexpr uint64_t legacy_vector = 0x20;
 inline constexpr uint64_t first_line_vector = 0x30;
 inline constexpr uint64_t end_line_vector = 0xe0;
 inline constexpr uint64_t timer_vector = 0xf0;
+// From other CPUs (ipi.h).
+inline constexpr uint64_t reschedule_vector = 0xf1;
+inline constexpr uint64_t shootdown_vector = 0xf2;
 inline constexpr uint64_t spurious_vector = 0xff;
 
 }  // namespace cpu
