@@ -30,8 +30,8 @@ void enter_cpu(cpu::PerCpu& block, CpuLocal& local);
 void bring_online();
 
 // The others run no further, as far as the machine lets that be done to them: the end, or a panic.
-// Any context. The first CPU to call it goes on, a second one stops here; the same one again goes on
-// at once.
+// Any context. The first CPU to call it goes on, a second one stops here; the same one again goes
+// on at once.
 void stop_other_cpus();
 // In the interrupt that stop_other_cpus() sends: stops, if it was that.
 void stop_if_asked();

@@ -5,21 +5,42 @@
 namespace kernel {
 
 namespace {
-constinit base::Atomic<uint32_t> broken{0};
+
+enum class Locks : uint8_t { whole, broken };
+constinit base::Atomic<uint32_t> are_broken{0};
+
+Locks spin() {
+  cpu::pause();
+  serve_shootdowns();
+  return are_broken.load<base::Order::relaxed>() != 0 ? Locks::broken : Locks::whole;
 }
 
-void SpinLock::wait_for(uint32_t turn) {
-  while (serving_.load<base::Order::acquire>() != turn) {
-    if (broken.load<base::Order::relaxed>() != 0) {
+}  // namespace
+
+void SpinLock::wait() {
+  constexpr unsigned patience = 1u << 14;
+  for (unsigned i = 0; i < patience; ++i) {
+    if (!has_queue() && taken_.load<base::Order::relaxed>() == 0 && try_take()) {
       return;
     }
-    cpu::pause();
-    serve_shootdowns();
+    spin();
   }
+  const uint32_t turn = next_.fetch_add<base::Order::relaxed>(1);
+  while (serving_.load<base::Order::acquire>() != turn) {
+    if (spin() == Locks::broken) {
+      return;
+    }
+  }
+  while (taken_.load<base::Order::relaxed>() != 0 || !try_take()) {
+    if (spin() == Locks::broken) {
+      return;
+    }
+  }
+  serving_.store<base::Order::release>(turn + 1);
 }
 
 void break_spin_locks() {
-  broken.store<base::Order::release>(1);
+  are_broken.store<base::Order::release>(1);
 }
 
 }  // namespace kernel

@@ -1,9 +1,14 @@
 // spin_lock.h: mutual exclusion between CPUs and against this CPU's interrupt handlers.
 //
-// CPUs get it in the order in which they came. Who waits answers shootdowns (memory/shootdown.h), so
-// a holder may ask for one. Interrupts are masked while it is held, and their state before is put
-// back: it may be taken in any context but NMI. Not recursive. Taken through base::Guard. Never held
-// while user memory is touched or anything is waited for, which is checked.
+// A free lock goes to whoever runs and asks first; a CPU that has asked many times in vain queues,
+// and then the lock goes to those in the queue, in order, before anybody else. Strict order from
+// the start would let all wait for one CPU that a hypervisor does not run just then; none at all
+// would let one wait for ever.
+//
+// Who waits answers shootdowns (memory/shootdown.h), so a holder may ask for one. Interrupts are
+// masked while it is held, and their state before is put back: it may be taken in any context but
+// NMI. Not recursive. Taken through base::Guard. Never held while user memory is touched or
+// anything is waited for, which is checked.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +29,8 @@ class BASE_CAPABILITY("spin lock") SpinLock {
 
   void acquire() BASE_ACQUIRE() {
     const cpu::InterruptState before = cpu::mask_interrupts();
-    const uint32_t turn = next_.fetch_add<base::Order::relaxed>(1);
-    if (serving_.load<base::Order::acquire>() != turn) {
-      wait_for(turn);
+    if (has_queue() || !try_take()) {
+      wait();
     }
     before_ = before;
     ++cpu_local().locks_held;
@@ -34,13 +38,20 @@ class BASE_CAPABILITY("spin lock") SpinLock {
   void release() BASE_RELEASE() {
     const cpu::InterruptState before = before_;
     --cpu_local().locks_held;
-    serving_.store<base::Order::release>(serving_.load<base::Order::relaxed>() + 1);
+    taken_.store<base::Order::release>(0);
     cpu::restore_interrupts(before);
   }
 
  private:
-  void wait_for(uint32_t turn);
+  [[nodiscard]] bool try_take() { return taken_.exchange<base::Order::acquire>(1) == 0; }
+  // A hint: who finds no queue may come before one that begins just then.
+  [[nodiscard]] bool has_queue() const {
+    return next_.load<base::Order::relaxed>() != serving_.load<base::Order::relaxed>();
+  }
+  void wait();
 
+  base::Atomic<uint32_t> taken_{0};
+  // Of the queue: the number of who comes next, and of who is first.
   base::Atomic<uint32_t> next_{0};
   base::Atomic<uint32_t> serving_{0};
   cpu::InterruptState before_{};  // the holder's

@@ -1,8 +1,8 @@
 // heap.h: kernel objects: size classes of 32 to 2032 bytes carved from single frames, larger
 // blocks straight from the frame allocator (up to 4 MiB less a header).
 //
-// Callable from any context but NMI; takes a spin lock. Blocks are 16-byte aligned. Freed blocks are
-// overwritten in builds with debug checks.
+// Callable from any context but NMI; takes a spin lock. Blocks are 16-byte aligned. Freed blocks
+// are overwritten in builds with debug checks.
 #pragma once
 
 #include <cstddef>

@@ -22,8 +22,8 @@ void init_kernel_map();
 
 inline constexpr uint64_t kernel_stack_size = 16384;
 
-// A kernel stack with an unmapped guard page below it; contents undefined. Move-only; given back when
-// destroyed (which must not happen on it).
+// A kernel stack with an unmapped guard page below it; contents undefined. Move-only; given back
+// when destroyed (which must not happen on it).
 class KernelStack {
  public:
   static base::Result<KernelStack> create();

@@ -136,9 +136,8 @@ class Scheduler {
 
   uint32_t running() {
     uint32_t sum = 0;
-    online_cpus().for_each([&](uint32_t cpu) {
-      sum += queues_[cpu].size() + (cpu_local_of(cpu).is_idle() ? 0 : 1);
-    });
+    online_cpus().for_each(
+        [&](uint32_t cpu) { sum += queues_[cpu].size() + (cpu_local_of(cpu).is_idle() ? 0 : 1); });
     return sum;
   }
 

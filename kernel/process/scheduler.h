@@ -1,17 +1,18 @@
 // scheduler.h: which thread runs where.
 //
-// Each CPU has a queue of ready threads, served in turn; a time slice is one tick. The kernel is not
-// preemptive: a switch happens when a thread blocks, yields or ends, and on the way back to user
-// mode (kernel/trap/return.h). So kernel code never migrates unawares, and what is per CPU may be
-// used without a lock between two waits.
+// Each CPU has a queue of ready threads, served in turn; a time slice is one tick. The kernel is
+// not preemptive: a switch happens when a thread blocks, yields or ends, and on the way back to
+// user mode (kernel/trap/return.h). So kernel code never migrates unawares, and what is per CPU may
+// be used without a lock between two waits.
 //
-// A thread that becomes ready goes to an idle CPU if there is one among those it may run on, the one
-// it ran on before the others; else to the queue of the CPU it ran on. A CPU that has nothing to do
-// takes from the longest queue before it sleeps; it has no tick then.
+// A thread that becomes ready goes to an idle CPU if there is one among those it may run on, the
+// one it ran on before the others; else to the queue of the CPU it ran on. A CPU that has nothing
+// to do takes from the longest queue before it sleeps; it has no tick then.
 //
 // Locks: a thread's run_lock_ guards its state; it is taken with interrupts masked and handed from
 // the thread that leaves a CPU to the one that runs there next, so that nobody finds a thread whose
-// stack is still in use. A queue's lock is taken inside it. Both are the innermost but for the log's.
+// stack is still in use. A queue's lock is taken inside it. Both are the innermost but for the
+// log's.
 #pragma once
 
 #include "kernel/host/cpu_mask.h"

@@ -129,9 +129,7 @@ class Thread : public RefCounted<Thread> {
   }
   [[nodiscard]] ThreadState state() const { return state_.load<base::Order::relaxed>(); }
   // The CPUs that it may run on (scheduler.h: set_affinity).
-  [[nodiscard]] CpuMask affinity() const {
-    return CpuMask(affinity_.load<base::Order::relaxed>());
-  }
+  [[nodiscard]] CpuMask affinity() const { return CpuMask(affinity_.load<base::Order::relaxed>()); }
   // A copy runs where its maker may.
   void inherit_affinity(const Thread& maker) {
     affinity_.store<base::Order::relaxed>(maker.affinity().bits());

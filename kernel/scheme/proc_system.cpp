@@ -65,8 +65,8 @@ Outcome<> write_stat(TextBuilder& text) {
     const base::Guard guard(process_lock);
     started = processes_started();
   }
-  text.print("intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", all.interrupts,
-             all.switches, (wall_clock_ns() - now) / ns_per_second, started);
+  text.print("intr %lu\nctxt %lu\nbtime %lu\nprocesses %lu\n", all.interrupts, all.switches,
+             (wall_clock_ns() - now) / ns_per_second, started);
   text.print("procs_running %u\nprocs_blocked 0\n", running_threads());
   return {};
 }

@@ -1,5 +1,5 @@
-// cpu_tests.cpp: several CPUs: threads on each of them, wake-ups, shootdowns, locks and timers across
-// them. Absent where only one CPU runs.
+// cpu_tests.cpp: several CPUs: threads on each of them, wake-ups, shootdowns, locks and timers
+// across them. Absent where only one CPU runs.
 #include "base/atomic.h"
 #include "cpu/cpu.h"
 #include "kernel/host/cpus.h"
@@ -33,11 +33,10 @@ class Crowd {
   }
   // All have finished.
   bool join() {
-    return wait_until(finished_, WaitKind::uninterruptible, Deadline::after_ns(60'000 * ms),
-                      [&] {
-                        const base::Guard guard(lock_);
-                        return done_.load() == count_;
-                      }) == WaitResult::ready;
+    return wait_until(finished_, WaitKind::uninterruptible, Deadline::after_ns(300'000 * ms), [&] {
+             const base::Guard guard(lock_);
+             return done_.load() == count_;
+           }) == WaitResult::ready;
   }
   [[nodiscard]] uint32_t count() const { return count_; }
 
@@ -114,7 +113,8 @@ Verdict free_threads_spread_over_idle_cpus() {
   if (alone()) {
     return absent;
   }
-  // Each stays until all have come, which takes as many CPUs as there are threads: they do not yield.
+  // Each stays until all have come, which takes as many CPUs as there are threads: they do not
+  // yield.
   struct Meeting {
     base::Atomic<uint32_t> here{0};
     base::Atomic<uint32_t> missed{0};
@@ -127,7 +127,7 @@ Verdict free_threads_spread_over_idle_cpus() {
         set_affinity(current_thread(), CpuMask::all());
         yield();
         at.here.fetch_add(1);
-        const uint64_t patience = Deadline::after_ns(20'000 * ms).ns();
+        const uint64_t patience = Deadline::after_ns(200'000 * ms).ns();
         while (at.here.load() < at.expected) {
           if (Deadline::at_ns(patience).has_passed()) {
             at.missed.fetch_add(1);
@@ -170,7 +170,7 @@ Verdict wake_ups_cross_cpus() {
     uint32_t players;
     base::Atomic<uint32_t> lost{0};
   } game;
-  static constexpr uint32_t rounds = 300;
+  static constexpr uint32_t rounds = 40;
   game.players = online_cpus().count();
   Crowd crowd(
       [](Crowd&, uint32_t number, void* context) {
@@ -179,7 +179,7 @@ Verdict wake_ups_cross_cpus() {
         online_cpus().for_each([&](uint32_t cpu) { place += cpu < number ? 1 : 0; });
         for (uint32_t mine = place; mine < rounds; mine += at.players) {
           const WaitResult result =
-              wait_until(at.turns, WaitKind::uninterruptible, Deadline::after_ns(20'000 * ms),
+              wait_until(at.turns, WaitKind::uninterruptible, Deadline::after_ns(200'000 * ms),
                          [&] { return at.turn.load() >= mine; });
           at.lost.fetch_add(result == WaitResult::ready ? 0 : 1);
           at.turn.fetch_add(1);
@@ -204,7 +204,7 @@ Verdict shootdowns_reach_every_cpu_and_do_not_deadlock() {
     uint64_t sum = 0;
     base::Atomic<uint32_t> wrong{0};
   } round;
-  static constexpr uint32_t rounds = 100;
+  static constexpr uint32_t rounds = 20;
   Crowd crowd(
       [](Crowd&, uint32_t number, void* context) {
         auto& at = *static_cast<Round*>(context);
@@ -268,7 +268,7 @@ Verdict timers_are_cancelled_from_other_cpus() {
                 },
                 this};
   } again;
-  for (unsigned i = 0; i < 20; ++i) {
+  for (unsigned i = 0; i < 5; ++i) {
     Crowd crowd(
         [](Crowd&, uint32_t, void* context) {
           static_cast<Again*>(context)->timer.start(Deadline::after_ns(0));
@@ -289,7 +289,7 @@ Verdict timers_are_cancelled_from_other_cpus() {
 
 // Their stacks are mapped, unmapped and mapped again while every CPU may remember them.
 Verdict threads_come_and_go_on_every_cpu() {
-  for (unsigned i = 0; i < 8; ++i) {
+  for (unsigned i = 0; i < 3; ++i) {
     Crowd crowd(
         [](Crowd&, uint32_t, void*) {
           volatile uint8_t depth[2048];

@@ -12,7 +12,6 @@ constexpr uint64_t tcr_wide_descriptors = 1ULL << 59;  // DS
 alignas(4096) constinit const uint64_t empty_table[512] = {};
 uint64_t empty_table_physical = 0;
 
-
 // Operand of TLBI by address: VA[55:12].
 uint64_t page_operand(uint64_t address) {
   return address >> 12 & ((1ULL << 44) - 1);

@@ -74,9 +74,9 @@ const char* start_secondary(PerCpu& block, uint64_t stack_top) {
   block.running_stack_top = block.kernel_stack_top = stack_top;
   clean(&block.start, sizeof(block.start));
   const PsciConduit conduit = firmware.psci_hvc ? PsciConduit::hvc : PsciConduit::smc;
-  const int64_t result = psci_call(conduit, psci_cpu_on, block.hardware_id,
-                                   physical_address(cpu_secondary_start),
-                                   physical_address(&block.start));
+  const int64_t result =
+      psci_call(conduit, psci_cpu_on, block.hardware_id, physical_address(cpu_secondary_start),
+                physical_address(&block.start));
   return result < 0 ? "the firmware does not switch it on" : nullptr;
 }
 

@@ -84,8 +84,7 @@ const char* prepare_secondaries(const kernel::Platform&) {
   start.control0 = uint32_t(read_cr0());
   start.descriptors[1] = 0x00af'9b00'0000'ffffULL;
   start.descriptors[2] = 0x00cf'9300'0000'ffffULL;
-  const uint64_t tables =
-      low + secondary_start_offset + offsetof(SecondaryStart, descriptors);
+  const uint64_t tables = low + secondary_start_offset + offsetof(SecondaryStart, descriptors);
   start.tables_limit = sizeof(start.descriptors) - 1;
   start.tables_low = uint16_t(tables);
   start.tables_high = uint16_t(tables >> 16);
@@ -100,8 +99,8 @@ const char* start_secondary(PerCpu& block, uint64_t stack_top) {
   if (!can_reach_apic(block.hardware_id)) {
     return "its local APIC cannot be addressed";
   }
-  auto& start = *reinterpret_cast<SecondaryStart*>(
-      static_cast<uint8_t*>(kernel::direct_map(low)) + secondary_start_offset);
+  auto& start = *reinterpret_cast<SecondaryStart*>(static_cast<uint8_t*>(kernel::direct_map(low)) +
+                                                   secondary_start_offset);
   start.stack_top = stack_top;
   start.block = reinterpret_cast<uint64_t>(&block);
   asm volatile("mfence" : : : "memory");  // an x2APIC's command does not wait for stores
@@ -132,7 +131,7 @@ const char* init_secondary_devices() {
 
 void send_ipi(const PerCpu& to, Ipi which) {
   asm volatile("mfence" : : : "memory");
-  const uint32_t what = which == Ipi::stop         ? delivery_nmi
+  const uint32_t what = which == Ipi::stop        ? delivery_nmi
                         : which == Ipi::shootdown ? uint32_t(shootdown_vector)
                                                   : uint32_t(reschedule_vector);
   send_interrupt_command(to.hardware_id, what | level_assert);

@@ -173,8 +173,7 @@ extern "C" void cpu_dispatch_trap(cpu::TrapFrame* frame) {
     kernel::trap_timer(*frame);
   } else if (frame->vector == reschedule_vector || frame->vector == shootdown_vector) {
     local_apic_end_of_interrupt();
-    kernel::trap_ipi(*frame,
-                     frame->vector == reschedule_vector ? Ipi::reschedule : Ipi::shootdown);
+    kernel::trap_ipi(*frame, frame->vector == reschedule_vector ? Ipi::reschedule : Ipi::shootdown);
   } else if (frame->vector >= first_line_vector && frame->vector < end_line_vector) {
     kernel::trap_interrupt(*frame, uint32_t(frame->vector - first_line_vector));
   }
