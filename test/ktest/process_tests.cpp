@@ -174,14 +174,14 @@ Verdict timers_fire_in_order_and_not_when_cancelled() {
   NamedTimer third(record, 3);
   NamedTimer moved(record, 4);
   const uint64_t now = cpu::monotonic_ns();
-  third.timer.start(Deadline::at_ns(now + 6 * ms));
-  first.timer.start(Deadline::at_ns(now + 2 * ms));
-  second.timer.start(Deadline::at_ns(now + 4 * ms));
-  moved.timer.start(Deadline::at_ns(now + 1 * ms));
-  moved.timer.start(Deadline::at_ns(now + 5 * ms));
+  third.timer.start(Deadline::at_ns(now + 120 * ms));
+  first.timer.start(Deadline::at_ns(now + 40 * ms));
+  second.timer.start(Deadline::at_ns(now + 80 * ms));
+  moved.timer.start(Deadline::at_ns(now + 20 * ms));
+  moved.timer.start(Deadline::at_ns(now + 100 * ms));
   second.timer.cancel();
   KTEST_CHECK(!second.timer.is_pending() && third.timer.is_pending(), "wrong timer cancelled");
-  (void)sleep_until(Deadline::at_ns(now + 8 * ms), WaitKind::uninterruptible);
+  (void)sleep_until(Deadline::at_ns(now + 160 * ms), WaitKind::uninterruptible);
   // A host that is busy may be late with the timer's interrupt.
   for (unsigned tries = 0; tries < 1000 && third.timer.is_pending(); ++tries) {
     (void)sleep_until(Deadline::after_ns(10 * ms), WaitKind::uninterruptible);

@@ -26,6 +26,7 @@ cpu_switch_context:
   stp     x23, x24, [sp, #SWITCH_FRAME_X19 + 32]
   stp     x25, x26, [sp, #SWITCH_FRAME_X19 + 48]
   stp     x27, x28, [sp, #SWITCH_FRAME_X19 + 64]
+  dsb     ish                     // the thread may go on elsewhere: its maintenance is complete
   mrs     x2, tpidr_el1
   mov     x3, sp
   ldr     x4, [x2, #PER_CPU_RUNNING_STACK_TOP]
