@@ -37,7 +37,7 @@ PARTS = {
     "root": "ls /proc",
     "task": "cat /proc/$$/task/$$/comm; ls /proc/$$/task",
     "kernel": "cat /proc/sys/kernel/ostype /proc/sys/kernel/osrelease",
-    "write": "echo 1 >/proc/version; echo 1 >/proc/new",
+    "write": "echo 1 >/proc/version; echo 1 >/proc/newer",
     "sys": "ls /scheme/sys; cat /scheme/sys/memory",
     "faults": "cat /scheme/sys/process/$$",
     "audit": "forty() { for i in $(seq 40); do cat /proc/self/stat >/dev/null; done; }; forty; "
@@ -175,7 +175,7 @@ CHECKS = {
     "environ": equals("X=here\n"), "comm": equals("sh\n"),
     "root": matches(*(rf"\b{name}\b" for name in ("1", "self", "meminfo", "sys", "mounts"))),
     "task": matches(r"^sh\n\d+$"), "kernel": equals("Linux\n6.1.0-libvm\n"),
-    "write": matches("/proc/version: Read-only", "/proc/new: Read-only"),
+    "write": matches("/proc/version: Read-only", "/proc/newer: Read-only"),
     "sys": matches("audit", "process", r"^frames_free \d+$"),
     "faults": check_faults, "audit": check_audit, "again": check_again,
     "limits": matches("^Limit +Soft Limit +Hard Limit +Units *$", "^Max open files +100 +100 +files *$",

@@ -34,7 +34,7 @@ RULES = [
     (r"boot/include/", {"boot/"}, FREESTANDING),
     (r"boot/", {"base/", "boot/", "elf/", "table_format.h"}, None),
     (r"(?:kernel|user)/", None, None),
-    (r"(?:test|bench|examples)/", "everything", None),
+    (r"(?:test|bench|examples|tools)/", "everything", None),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 ARCH_TEST = re.compile(r"^\s*#\s*(?:if|ifdef|ifndef|elif)\b.*"

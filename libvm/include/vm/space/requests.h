@@ -306,4 +306,23 @@ struct SpaceStatistics {
   FaultCounters faults;
 };
 
+// What a mapping becomes by advice that is_attribute(). do_fork and keep_on_fork each undo their
+// own opposite only.
+constexpr void set_advice(Mapping& mapping, Advice advice) {
+  switch (advice) {
+    case Advice::normal: mapping.set_pattern(Pattern::normal); break;
+    case Advice::random: mapping.set_pattern(Pattern::random); break;
+    case Advice::sequential: mapping.set_pattern(Pattern::sequential); break;
+    case Advice::huge_pages: mapping.set_huge_pages(HugePages::always); break;
+    case Advice::no_huge_pages: mapping.set_huge_pages(HugePages::never); break;
+    case Advice::dont_fork: mapping.set_inherit(Inherit::none); break;
+    case Advice::do_fork: mapping.set_inherited(); break;
+    case Advice::wipe_on_fork: mapping.set_inherited_as(Inherit::wipe); break;
+    case Advice::keep_on_fork:
+      if (mapping.inherited_as() == Inherit::wipe) mapping.set_inherited_as(Inherit::copy);
+      break;
+    default: break;
+  }
+}
+
 }  // namespace vm
