@@ -306,6 +306,22 @@ struct SpaceStatistics {
   FaultCounters faults;
 };
 
+// Whether all that `advice` changes is attributes of mappings.
+constexpr bool is_attribute(Advice advice) {
+  switch (advice) {
+    case Advice::normal:
+    case Advice::random:
+    case Advice::sequential:
+    case Advice::huge_pages:
+    case Advice::no_huge_pages:
+    case Advice::dont_fork:
+    case Advice::do_fork:
+    case Advice::wipe_on_fork:
+    case Advice::keep_on_fork: return true;
+    default: return false;
+  }
+}
+
 // What a mapping becomes by advice that is_attribute(). do_fork and keep_on_fork each undo their
 // own opposite only.
 constexpr void set_advice(Mapping& mapping, Advice advice) {

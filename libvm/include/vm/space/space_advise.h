@@ -21,22 +21,6 @@ base::Status AddressSpace<M>::set_attributes(base::VpnRange range, Allowed&& all
   return whole ? base::Status() : base::Status(base::Error::not_mapped);
 }
 
-// Whether all that `advice` changes is attributes of mappings.
-constexpr bool is_attribute(Advice advice) {
-  switch (advice) {
-    case Advice::normal:
-    case Advice::random:
-    case Advice::sequential:
-    case Advice::huge_pages:
-    case Advice::no_huge_pages:
-    case Advice::dont_fork:
-    case Advice::do_fork:
-    case Advice::wipe_on_fork:
-    case Advice::keep_on_fork: return true;
-    default: return false;
-  }
-}
-
 template <Machine M>
 base::Status AddressSpace<M>::advise(base::VpnRange range, Advice advice) {
   if (!user_pages().contains(range)) return base::Error::invalid_argument;
