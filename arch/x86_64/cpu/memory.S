@@ -86,7 +86,7 @@ memmove:
         movq    %rdi, %r8
         subq    %rsi, %r8
         cmpq    %rdx, %r8
-        jae     .Lmove_forward
+        jae     .Lforward
         cmpq    $32, %rdx
         jbe     .Lforward               // all is read before anything is written
         movq    (%rsi), %r8
@@ -98,18 +98,6 @@ memmove:
         rep movsq
         cld
         movq    %r8, (%rax)
-        ret
-// Onto lower addresses: the last bytes are written last, and must be what they were.
-.Lmove_forward:
-        cmpq    $32, %rdx
-        jbe     .Lforward
-        movq    %rdi, %r8
-        subq    %rsi, %r8
-        negq    %r8
-        cmpq    $8, %r8
-        jae     .Lforward
-        movq    %rdx, %rcx              // closer than a word
-        rep movsb
         ret
         .cfi_endproc
         .size   memmove, . - memmove
