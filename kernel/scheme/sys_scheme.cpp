@@ -1,5 +1,6 @@
 // sys_scheme.cpp: `sys:` (/scheme/sys): counters that Linux's formats have no place for. Text, a
 // name and a value a line.
+#include "cpu/interrupt_controller.h"
 #include "cpu/timer.h"
 #include "kernel/fd/directory_file.h"
 #include "kernel/host/cpus.h"
@@ -64,6 +65,7 @@ Outcome<> write_interrupts(TextBuilder& text) {
              devices, switches, online_cpus().count(), reschedules);
   text.print("shootdown_rounds %lu\nshootdown_ipis %lu\n", shootdowns.rounds,
              shootdowns.interrupts);
+  text.print("controller %s\n", cpu::interrupt_controller_name());
   return {};
 }
 

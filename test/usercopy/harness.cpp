@@ -40,7 +40,8 @@ constexpr NamedVariant variants[] = {
 #else
 constexpr NamedVariant variants[] = {{"unprivileged", USERCOPY_FEATURE_FAST_UNPRIVILEGED},
                                      {"bytes", 0},
-                                     {"pan", USERCOPY_FEATURE_FAST_PAN_TOGGLE}};
+                                     {"pan", USERCOPY_FEATURE_FAST_PAN_TOGGLE},
+                                     {"mops", USERCOPY_FEATURE_MOPS}};
 #endif
 
 NamedVariant chosen() {

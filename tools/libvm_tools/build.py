@@ -24,6 +24,13 @@ def setup() -> None:
         raise Stop(MISSING, "")
 
 
+def newer_qemu() -> Path:
+    """The folder of the QEMU of Debian's backports, fetched if it is not there."""
+    if subprocess.run([TOP / "tools" / "setup", "--newer"], stdin=None, stdout=2).returncode != 0:
+        raise Stop(MISSING, "")
+    return folder("newer")
+
+
 @contextmanager
 def locked(path: Path):
     """One build of a folder at a time, whoever asks."""

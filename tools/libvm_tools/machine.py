@@ -30,14 +30,20 @@ class Machine:
     gdb_port: int | None = None
     qmp: Path | None = None  # socket of QEMU's machine protocol
     cpu: str | None = None
+    newer: Path | None = None  # folder of another QEMU (tools/setup --newer) than the machine's own
     extra: list[str] = field(default_factory=list)
 
     def command(self) -> list[str]:
         code, _ = FIRMWARE[self.arch]
-        command = [f"qemu-system-{self.arch}", "-nodefaults", "-no-user-config", "-display", "none",
+        program = f"qemu-system-{self.arch}"
+        if self.newer is not None:
+            program = f"{self.newer}/bin/{program}"
+        command = [program, "-nodefaults", "-no-user-config", "-display", "none",
                    # The firmware's boot menu, shown for no time at all: without it AAVMF waits 5 s.
                    "-boot", "menu=on,splash-time=0",
                    "-no-reboot", "-m", f"{self.mem}M", "-smp", str(self.smp)]
+        if self.newer is not None:  # option ROMs: its own, the screen's from the installed package
+            command += ["-L", f"{self.newer}/share/qemu", "-L", "/usr/share/seabios"]
         if self.arch == "x86_64":
             command += ["-machine", "q35", "-vga", "std",
                         "-cpu", self.cpu or ("max,-erms,-fsrm" if self.icount else "max"),

@@ -36,6 +36,7 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-]
   --screenshot FILE   when there was output and then none for a second, write what the screen
                       shows to FILE (PNG; PPM if it ends in .ppm) and end the machine
   --qemu ARGUMENT     one more argument for QEMU; repeatable
+  --newer             the newer QEMU of Debian's backports, which is fetched into build/newer
   --gdb               wait for a debugger before the first instruction
   --print             show the QEMU command line on stderr
   --help              this text
@@ -56,6 +57,7 @@ class Options:
     timeout: float | None = None
     icount: bool = False
     screenshot: Path | None = None
+    newer: bool = False
     gdb: bool = False
     show: bool = False
 
@@ -142,7 +144,7 @@ def parse(arguments: list[str]) -> Options:
             options.arch = word
             continue
         name, equals, value = word.partition("=")
-        if name in ("--eager", "--gdb", "--icount", "--print") and not equals:
+        if name in ("--eager", "--gdb", "--icount", "--newer", "--print") and not equals:
             setattr(options, {"--print": "show"}.get(name, name[2:]), True)
             continue
         if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout",
@@ -256,6 +258,7 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
         line = Machine(options.arch, image, run_folder / "variables.fd", log,
                        smp=processors(options), mem=options.mem, icount=options.icount,
                        monitor=terminal, gdb_port=port, qmp=qmp,
+                       newer=build.newer_qemu() if options.newer else None,
                        extra=options.qemu).command()
         if options.show:
             say(shlex.join(line))

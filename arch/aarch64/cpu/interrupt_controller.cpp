@@ -235,6 +235,10 @@ const char* init_interrupt_controller(const kernel::Platform& platform) {
   return init_this_cpu();
 }
 
+const char* interrupt_controller_name() {
+  return "GICv3";
+}
+
 const char* gic::init_secondary() {
   return init_this_cpu();
 }

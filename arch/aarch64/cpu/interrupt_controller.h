@@ -12,6 +12,9 @@ namespace cpu {
 // Requires the kernel's device mapping (kernel/seam/memory.h).
 [[nodiscard]] const char* init_interrupt_controller(const kernel::Platform& platform);
 
+// What it is, once initialised: "xAPIC", "x2APIC", "GICv3".
+[[nodiscard]] const char* interrupt_controller_name();
+
 enum class LineTrigger : uint8_t { edge, level };
 
 // Routes `line` (global system interrupt, INTID) to the boot CPU and unmasks it. MADT source

@@ -91,6 +91,10 @@ const char* init_interrupt_controller(const kernel::Platform& platform) {
   return router_count == 0 ? "the MADT names no I/O APIC" : nullptr;
 }
 
+const char* interrupt_controller_name() {
+  return has_x2apic() ? "x2APIC" : "xAPIC";
+}
+
 uint32_t legacy_line(uint32_t irq) {
   for (const kernel::InterruptOverride& entry : overrides) {
     if (entry.irq == irq) {

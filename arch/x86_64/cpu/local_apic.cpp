@@ -74,6 +74,10 @@ const char* init_local_apic(uint64_t physical) {
   return nullptr;
 }
 
+bool has_x2apic() {
+  return x2apic;
+}
+
 const char* init_secondary_apic() {
   enable(read_msr(Msr::apic_base) | (x2apic ? base_enable | base_x2apic : base_enable));
   if (((read_msr(Msr::apic_base) & base_x2apic) != 0) != x2apic) {

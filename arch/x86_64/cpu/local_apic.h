@@ -24,6 +24,7 @@ enum class ApicRegister : uint32_t {
 
 // Maps and enables the boot CPU's local APIC. Returns nullptr or why not.
 [[nodiscard]] const char* init_local_apic(uint64_t physical);
+[[nodiscard]] bool has_x2apic();  // whether that is the mode it runs in
 // Enables that of another CPU, which runs this, in the boot CPU's mode.
 [[nodiscard]] const char* init_secondary_apic();
 
