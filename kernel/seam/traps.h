@@ -31,8 +31,9 @@ enum class ExceptionKind : uint8_t {
   breakpoint,
   single_step,
   alignment,
-  protection,  // x86_64: general protection and segment faults
-  hardware,    // machine check, SError, external abort
+  protection,   // x86_64: general protection and segment faults
+  memory_copy,  // aarch64: a copy was cut between its instructions, and begun by another processor
+  hardware,     // machine check, SError, external abort
   other,
 };
 

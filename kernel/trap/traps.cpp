@@ -14,6 +14,7 @@
 #include "kernel/process/timer.h"
 #include "kernel/trap/return.h"
 #include "kernel/trap/user_fault.h"
+#include "usercopy/exception_table.h"
 
 namespace kernel {
 
@@ -35,6 +36,12 @@ void trap_exception(cpu::TrapFrame& frame, const ExceptionInfo& info) {
     refuse_exception(frame, info);
     return_to_user(frame);
     return;
+  }
+  if (info.kind == ExceptionKind::memory_copy) {
+    if (const uint64_t restart = usercopy::find_restart(frame.pc()); restart != 0) {
+      frame.set_pc(restart);
+      return;
+    }
   }
   panic_at(frame, "%s in the kernel (code 0x%lx)", info.name, info.code);
 }

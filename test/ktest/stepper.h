@@ -27,6 +27,11 @@ enum class WindowEffect : uint8_t { none, opens, closes };
 // What the instruction at `pc` does to user access.
 [[nodiscard]] WindowEffect window_effect(uint64_t pc);
 
+// Makes the copy that is cut just here look as if another processor, which does it in another way,
+// had begun it. False where nothing is cut: what is next is no second or third instruction of a
+// memory copy (aarch64, FEAT_MOPS).
+bool make_copy_foreign(cpu::TrapFrame& frame);
+
 // The timer's interrupt becomes pending on this CPU, to be taken as soon as it is not masked.
 void make_timer_pending();
 

@@ -21,7 +21,7 @@ namespace kernel::test {
 
 namespace {
 
-enum class Disturbance : uint8_t { none, timer, nmi };
+enum class Disturbance : uint8_t { none, timer, nmi, moved };
 
 struct Session {
   Disturbance disturbance = Disturbance::none;
@@ -32,6 +32,7 @@ struct Session {
   uint64_t disturbances = 0;
   uint64_t landed = 0;  // disturbances taken exactly at `pc`
   uint64_t faults = 0;
+  uint64_t moved = 0;        // times that a copy went on as if elsewhere
   bool nmi_resumes = false;  // the next NMI comes out of the step's handler and resumes `stepped`
   cpu::TrapFrame stepped{};
   const char* why = nullptr;
@@ -77,7 +78,7 @@ bool nmi(cpu::TrapFrame& frame) {
 
 // The interrupt or the NMI is taken as soon as the trap at hand returns to `frame`.
 void disturb_return(const cpu::TrapFrame& frame) {
-  if (session.disturbance == Disturbance::none) {
+  if (session.disturbance == Disturbance::none || session.disturbance == Disturbance::moved) {
     return;
   }
   ++session.disturbances;
@@ -106,6 +107,9 @@ void step(cpu::TrapFrame& frame) {
   session.open_steps += session.open ? 1 : 0;
   check_frame(frame);
   continue_stepping(frame, last);
+  if (session.disturbance == Disturbance::moved && session.moved == 0) {
+    session.moved = make_copy_foreign(frame) ? 1 : 0;
+  }
   disturb_return(frame);
 }
 
@@ -270,6 +274,7 @@ Disturbance chosen;
 char reason[160];
 bool failed;
 uint64_t open_steps_seen;
+uint64_t moves_seen;
 
 void complain(const Primitive& primitive, Where where, const char* why, uint64_t pc) {
   const uint64_t start = reinterpret_cast<uint64_t>(primitive.function);
@@ -298,6 +303,7 @@ void disturb(const Primitive& primitive) {
       return;
     }
     open_steps_seen += session.open_steps;
+    moves_seen += session.moved;
     if (session.why != nullptr) {
       complain(primitive, where, session.why, session.why_pc);
     } else if (session.steps < 5) {
@@ -316,6 +322,7 @@ Verdict under(Disturbance disturbance, void (*each)(void (*)(const Primitive&)))
   chosen = disturbance;
   failed = false;
   open_steps_seen = 0;
+  moves_seen = 0;
   each(disturb);
   cpu_local().trap_observer = nullptr;
   return failed ? reason : passed;
@@ -349,6 +356,11 @@ Verdict timer_inside_every_instruction_of_a_value_primitive() {
 Verdict timer_inside_every_instruction_of_an_atomic() {
   return under(Disturbance::timer, visit_atomics);
 }
+// A page fault in the middle may have waited, and the thread have changed processors.
+Verdict a_copy_that_goes_on_elsewhere_starts_over() {
+  const Verdict verdict = under(Disturbance::moved, visit_copies);
+  return verdict == passed && moves_seen == 0 ? absent : verdict;
+}
 Verdict nmi_inside_every_instruction_of_a_copy() {
   return has_nmi() ? under(Disturbance::nmi, visit_copies) : absent;
 }
@@ -370,6 +382,7 @@ constexpr Test tests[] = {
     TEST(timer_inside_every_instruction_of_a_string_primitive),
     TEST(timer_inside_every_instruction_of_a_value_primitive),
     TEST(timer_inside_every_instruction_of_an_atomic),
+    TEST(a_copy_that_goes_on_elsewhere_starts_over),
     TEST(nmi_inside_every_instruction_of_a_copy),
     TEST(nmi_inside_every_instruction_of_a_string_primitive),
     TEST(nmi_inside_every_instruction_of_a_value_primitive),

@@ -40,13 +40,20 @@ def copies_by_memory_copy_instructions(arch):
     return self_tests(arch, "usercopy", "--append", "usercopy=mops")
 
 
+def copies_that_go_on_elsewhere(arch):
+    """Not absent there."""
+    parts = dict(self_tests(arch, "usercopy", "--append", "usercopy=mops"))
+    assert parts.get("a_copy_that_goes_on_elsewhere_starts_over", "absent") is None, parts
+
+
 def started_in_el2_every_cpu_may_use_them(arch):
     return self_tests(arch, "usercopy", "--append", "usercopy=mops", *EL2)
 
 
 TESTS = {"x86_64": [every_self_test, every_cpu_has_the_newer_interrupt_controller],
          "aarch64": [every_self_test, every_cpu_has_the_newer_interrupt_controller,
-                     copies_by_memory_copy_instructions, started_in_el2_every_cpu_may_use_them]}
+                     copies_by_memory_copy_instructions,
+                     copies_that_go_on_elsewhere, started_in_el2_every_cpu_may_use_them]}
 
 if __name__ == "__main__":
     sys.exit(guest.main(TESTS.get(sys.argv[1] if len(sys.argv) > 1 else "", [])))

@@ -17,6 +17,7 @@
 using usercopy::AccessKind;
 using usercopy::ExceptionEntry;
 using usercopy::find_fixup;
+using usercopy::find_restart;
 
 TEST_CASE("the_exception_table_is_sorted_and_every_entry_is_found", "[table]") {
   REQUIRE(usercopy::exception_table_is_sorted());
@@ -31,6 +32,8 @@ TEST_CASE("the_exception_table_is_sorted_and_every_entry_is_found", "[table]") {
             (reads ? entry->continuation() : 0));
     REQUIRE(find_fixup(pc, 4096, AccessKind::write, usercopy_limit) ==
             (writes ? entry->continuation() : 0));
+    REQUIRE(find_restart(pc) == entry->continuation());
+    REQUIRE(find_restart(pc + 1) == 0);
     REQUIRE(find_fixup(pc + 1, 4096, reads ? AccessKind::read : AccessKind::write,
                        usercopy_limit) == 0);
   }

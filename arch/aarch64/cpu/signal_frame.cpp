@@ -182,6 +182,7 @@ kernel::ExceptionSignal exception_signal(const TrapFrame& frame,
       return {sigbus, 1, is_access ? frame.far : frame.elr};
     }
     case kernel::ExceptionKind::hardware: return {sigbus, 3, frame.far};
+    case kernel::ExceptionKind::memory_copy:
     case kernel::ExceptionKind::protection:
     case kernel::ExceptionKind::other: break;
   }

@@ -21,6 +21,7 @@ constexpr unsigned class_pc_alignment = 0x22;
 constexpr unsigned class_data_abort_user = 0x24;
 constexpr unsigned class_data_abort_kernel = 0x25;
 constexpr unsigned class_sp_alignment = 0x26;
+constexpr unsigned class_memory_copy = 0x27;
 constexpr unsigned class_fp_exception = 0x2c;
 constexpr unsigned class_breakpoint_user = 0x30;
 constexpr unsigned class_breakpoint_kernel = 0x31;
@@ -115,6 +116,7 @@ kernel::ExceptionInfo Syndrome::exception() const {
     case class_data_abort_kernel: return abort(esr);
     case class_pc_alignment: return {"unaligned pc", ExceptionKind::alignment, esr};
     case class_sp_alignment: return {"unaligned sp", ExceptionKind::alignment, esr};
+    case class_memory_copy: return {"memory copy", ExceptionKind::memory_copy, esr};
     case class_fp_exception: return {"floating point", ExceptionKind::arithmetic, esr};
     case class_breakpoint_user:
     case class_breakpoint_kernel:

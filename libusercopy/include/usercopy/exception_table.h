@@ -36,6 +36,12 @@ enum class AccessKind : uint32_t { read = 1, write = 2 };
 // No lock; callable in any context.
 [[nodiscard]] uintptr_t find_fixup(uintptr_t pc, uint64_t address, AccessKind kind, uint64_t limit);
 
+// Where a copy starts over that the processor refuses to go on with though nothing is wrong with
+// its memory: the address to continue at, or 0 when `pc` is in no copy. For aarch64's Memory Copy
+// and Memory Set exception (Arm ARM D1.3): the copy was cut between its instructions, and this
+// processor does it in another way than the one that began. No lock; callable in any context.
+[[nodiscard]] uintptr_t find_restart(uintptr_t pc);
+
 // True when the table is sorted and has no instruction twice. For boot and for tests.
 [[nodiscard]] bool exception_table_is_sorted();
 

@@ -11,6 +11,7 @@ namespace kernel::test {
 namespace {
 
 constexpr uint64_t spsr_software_step = 1u << 21;
+constexpr uint64_t spsr_carry = 1u << 29;
 constexpr uint64_t spsr_pan = 1u << 22;
 
 constexpr uint32_t msr_pan_0 = 0xd500'409f;
@@ -69,6 +70,19 @@ WindowEffect window_effect(uint64_t pc) {
   return code == msr_pan_0   ? WindowEffect::opens
          : code == msr_pan_1 ? WindowEffect::closes
                              : WindowEffect::none;
+}
+
+// What FEAT_MOPS keeps in the flags: the carry says which of the two ways it is.
+bool make_copy_foreign(cpu::TrapFrame& frame) {
+  constexpr uint32_t copy_forward = 0x1900'0400;
+  constexpr uint32_t copy_mask = 0xff20'0c00;
+  constexpr uint32_t stage = 3u << 22;  // 0: the first of the three
+  const uint32_t code = instruction_at(frame.pc());
+  if ((code & copy_mask) != copy_forward || (code & stage) == 0) {
+    return false;
+  }
+  frame.spsr ^= spsr_carry;
+  return true;
 }
 
 // Its deadline is long past.

@@ -32,6 +32,10 @@ WindowEffect window_effect(uint64_t pc) {
                            : WindowEffect::none;
 }
 
+bool make_copy_foreign(cpu::TrapFrame&) {
+  return false;
+}
+
 void make_timer_pending() {
   cpu::send_interrupt_command(0, to_self | level_assert | uint32_t(cpu::timer_vector));
 }
