@@ -5,6 +5,7 @@
 #include "kernel/memory/frames.h"
 #include "kernel/memory/heap.h"
 #include "kernel/memory/machine.h"
+#include "kernel/memory/page_wait.h"
 #include "vm/object/paged.h"
 
 namespace kernel {
@@ -19,15 +20,15 @@ class FileObject final : public vm::Pager {
       : bytes_(bytes),
         pages_(space_system().objects(), *this,
                base::PageCount((bytes.size() + base::page_size - 1) >> base::page_shift),
-               base::Right::read | base::Right::execute | base::Right::user, {}, {this, &dispose}) {
-  }
+               base::Right::read | base::Right::execute | base::Right::user, page_notifier(),
+               {this, &dispose}) {}
 
   [[nodiscard]] Paged& pages() { return pages_; }
   [[nodiscard]] bool is_of(std::span<const uint8_t> bytes) const {
     return bytes_.data() == bytes.data() && bytes_.size() == bytes.size();
   }
 
-  // Answers at once.
+  // Answers before it returns; another CPU that wants the page meanwhile waits and is told.
   base::Status request(vm::MemoryObject&, vm::ObjectRange pages, uint64_t ticket) override;
   base::Status write_back(vm::MemoryObject&, const vm::WriteBack&) override {
     return base::Error::io;  // no mapping may write

@@ -9,7 +9,8 @@ namespace kernel {
 // Once, before any object is made.
 void init_page_waits();
 
-// What a Paged object whose pager answers later is made with.
+// What every Paged object is made with: even when its pager answers at once, another CPU may want
+// the page meanwhile.
 [[nodiscard]] vm::PageNotifier page_notifier();
 
 enum class PageWaitResult : uint8_t { over, interrupted, refused };

@@ -94,7 +94,7 @@ static char* output_of(int (*run)(char* const words[]), char* const words[]) {
 }
 
 static void like_fork_and_execve(void) {
-  static char* const programs[][6] = {
+  static char* const programs[][7] = {
       {"/bin/hello", NULL},
       {"/bin/hello-pie", NULL},
       {"/bin/exit", "77", NULL},
@@ -103,7 +103,7 @@ static void like_fork_and_execve(void) {
       {"/bin/busybox", "sh", "-c", "echo $PWD; kill -9 $$", NULL},
       {"/bin/busybox", "cat", "/proc/self/maps", "/proc/self/cmdline", "/proc/self/environ", NULL},
       {"/bin/busybox", "cat", "/proc/self/comm", "/proc/self/limits", NULL},
-      {"/bin/busybox", "ls", "-l", "/proc/self/exe", "/proc/self/cwd", NULL},
+      {"/bin/busybox", "stat", "-c", "%N %A %h %u %s", "/proc/self/exe", "/proc/self/cwd", NULL},
       {"/bin/busybox", "ls", "/proc/self/fd", NULL},
       {"/bin/touch_pages", "8", NULL},
   };
