@@ -7,8 +7,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import guest  # noqa: E402
 
-# Not yet in every run: one of eight runs of programs on 4 processors (x86_64) failed, unexplained.
-ON_DEMAND = True
 COUNTS = (1, 2, 4, 8)
 # A hundred processes of which several live at once; a pipeline; who may run where.
 LINE = ("nproc; for i in 1 2 3 4 5 6 7 8; do (for j in 1 2 3; do echo $i | cat; done) & done; wait; "

@@ -26,7 +26,7 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-]
   x86_64, aarch64     the machine (x86_64)
   --cmd LINE          run LINE, power off, end with its status; its output goes to stdout,
                       kernel messages to stderr
-  --smp N             processors, 1 to 64 (1)
+  --smp N             processors, 1 to 64 (SMP in the environment, else 1)
   --mem M             memory in MiB, or with G: 128 to 65536 MiB (1024)
   --eager             paging=eager: no page is left to the first touch
   --add HOST:GUEST    put the file HOST into the guest at the absolute path GUEST; repeatable
@@ -206,6 +206,8 @@ def kernel_line(options: Options, token: str, terminal: bool) -> str:
 
 
 def processors(options: Options) -> int:
+    if options.smp is None and not options.icount and os.environ.get("SMP"):
+        return number("SMP", os.environ["SMP"], 1, 64)
     return options.smp or 1
 
 

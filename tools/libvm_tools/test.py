@@ -21,7 +21,9 @@ none failed, 1 when one did.
 
   --list      the suites
   --jobs N    machines running at the same time (2)
+  --smp N     processors of every machine that a suite does not choose for itself (1)
               BOOTS=N in the environment: how often the suites boots-ARCH boot (50)
+              TORTURE=N: how many seconds the suites torture-ARCH run (20)
   --help      this text
 
 """ + TABLE
@@ -174,6 +176,11 @@ def run(arguments: list[str]) -> int:
             if not value.isdigit() or not 1 <= int(value) <= 64:
                 raise bad(f"--jobs {value or repr(value)}: not a number from 1 to 64")
             jobs = int(value)
+        elif word == "--smp":
+            value = rest.pop(0) if rest else ""
+            if not value.isdigit() or not 1 <= int(value) <= 64:
+                raise bad(f"--smp {value or repr(value)}: not a number from 1 to 64")
+            os.environ["SMP"] = value
         elif word.startswith("-"):
             raise bad(f"unknown argument {word}")
         else:
