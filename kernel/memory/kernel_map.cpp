@@ -22,7 +22,7 @@ constexpr uint64_t device_start = cpu::kernel_map_start;
 constexpr uint64_t stack_start =
     cpu::kernel_map_start + (cpu::kernel_map_end - cpu::kernel_map_start) / 2;
 constexpr uint64_t slot_size = 2 * kernel_stack_size;
-constexpr uint64_t slot_count = 4096;
+constexpr uint64_t slot_count = 16320;  // to the end of the window
 static_assert(stack_start + slot_count * slot_size <= cpu::kernel_map_end);
 
 // Guards the tables below `tree` and what of the window is taken. Before the frame allocator's.

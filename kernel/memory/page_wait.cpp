@@ -39,20 +39,22 @@ vm::PageNotifier page_notifier() {
 PageWaitResult wait_for_page(vm::WaitToken& token) {
   const cpu::InterruptState before = cpu::mask_interrupts();
   cpu::unmask_interrupts();
-  const ObjectSchemeWait waiting(*token.object.get());
-  const WaitResult result =
-      waiting.is_refused()
-          ? WaitResult::timed_out
-          : wait_until(waits->of(*token.object.get()), WaitKind::killable, Deadline::never(),
-                       [&] { return token.object->is_over(token.wait); });
+  const auto over = [&] { return token.object->is_over(token.wait); };
+  PageWaitResult result = PageWaitResult::over;
+  {
+    ObjectSchemeWait waiting(*token.object.get(), over);
+    const WaitResult waited =
+        wait_until(waits->of(*token.object.get()), WaitKind::killable, Deadline::never(),
+                   [&] { return over() || waiting.is_hopeless(); });
+    if (waited != WaitResult::ready) {
+      result = PageWaitResult::interrupted;
+    } else if (!over()) {
+      result = PageWaitResult::refused;
+    }
+  }
   (void)cpu::mask_interrupts();
   cpu::restore_interrupts(before);
-  switch (result) {
-    case WaitResult::ready: return PageWaitResult::over;
-    case WaitResult::timed_out: return PageWaitResult::refused;
-    case WaitResult::interrupted: break;
-  }
-  return PageWaitResult::interrupted;
+  return result;
 }
 
 }  // namespace kernel

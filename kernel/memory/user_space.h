@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/atomic.h"
 #include "kernel/memory/machine.h"
 #include "kernel/memory/memory_tag.h"
 #include "kernel/memory/ref.h"
@@ -57,6 +58,11 @@ class UserSpace final : public RefCounted<UserSpace> {
 
   // ---- Running
 
+  // Processes whose memory it is: counted by who changes that (process.h), under process_lock.
+  void add_user() { users_.fetch_add<base::Order::relaxed>(1); }
+  void remove_user() { users_.fetch_sub<base::Order::acquire_release>(1); }
+  [[nodiscard]] bool has_users() const { return users_.load<base::Order::acquire>() != 0; }
+
   // This CPU runs user addresses through this space from now on, instead of what it ran;
   // deactivate(): through none. The caller cannot migrate.
   void activate();
@@ -90,6 +96,7 @@ class UserSpace final : public RefCounted<UserSpace> {
 
   AddressSpace vm_;
   bool created_ = false;
+  base::Atomic<uint32_t> users_{0};
   const uint64_t stack_top_;
   const vm::SpaceOptions options_;  // as created; limits may have changed since
   mutable SpinLock break_lock_;     // before the space's own

@@ -19,6 +19,7 @@ void change_memory(Process& process, Exchange&& exchange) {
     old = exchange();
     process.space().activate();
   }
+  UserQueue::space_left(*old);
   if (old->references() == 1) {
     process.keep_usage(*old);
   }

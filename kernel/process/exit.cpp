@@ -8,6 +8,7 @@
 #include "kernel/process/scheduler.h"
 #include "kernel/process/signal_mask.h"
 #include "kernel/process/signal_stop.h"
+#include "kernel/scheme/scheme_waits.h"
 #include "kernel/scheme/user_object.h"
 #include "kernel/syscall/user_copy.h"
 
@@ -61,6 +62,9 @@ void end_process(Process& process) {
     given = base::exchange(process.given_space, {});
   }
   leave_memory();  // it may have run again since the thread left it first
+  if (space) {
+    UserQueue::space_left(*space);
+  }
   if (space && space->references() == 1) {
     process.keep_usage(*space);
   }
@@ -98,6 +102,7 @@ void end_process(Process& process) {
       process.thread_events.wake_all();
       check_stop_complete(process);
       update_attention(process);
+      refuse_hopeless_waits(process);
     }
   }
   unwanted.reset();

@@ -3,6 +3,7 @@
 #include "cpu/context.h"
 #include "kernel/process/image.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/user_queue.h"
 #include "kernel/syscall/user_copy.h"
 
 namespace kernel {
@@ -78,7 +79,9 @@ Outcome<Ref<Process>> make_child(Process& parent, const CloneRequest& request) {
 }
 
 void discard(Ref<Process> process) {
-  process->exchange_space({}).reset();
+  if (const Ref<UserSpace> space = process->exchange_space({})) {
+    UserQueue::space_left(*space);
+  }
 }
 
 Outcome<Ref<Thread>> make_thread(Process& process, const cpu::TrapFrame& frame,
@@ -129,12 +132,19 @@ Outcome<uint32_t> clone_thread(Process& process, const cpu::TrapFrame& frame,
   return id;
 }
 
+// From before `child` runs.
+void note_vfork_child(Process* child) {
+  const base::Guard guard(process_lock);
+  current_thread().vfork_child = child;
+}
+
 // The child may have ended by then.
 void wait_for_vfork(Process& child) {
   (void)wait_until(child.vfork_done, WaitKind::killable, Deadline::never(), [&child] {
     const base::Guard guard(process_lock);
     return !child.vfork_pending;
   });
+  note_vfork_child(nullptr);
 }
 
 Outcome<uint32_t> clone_process(Process& process, const cpu::TrapFrame& frame,
@@ -159,8 +169,12 @@ Outcome<uint32_t> clone_process(Process& process, const cpu::TrapFrame& frame,
     return Errno::again;
   }
   tell_parent_tid(request, added.value());
+  const bool waits = (request.flags & clone_flag::vfork) != 0;
+  if (waits) {
+    note_vfork_child(child.get());
+  }
   start_thread(base::move(thread.value()));
-  if (request.flags & clone_flag::vfork) {
+  if (waits) {
     wait_for_vfork(*child);
   }
   return added.value();

@@ -24,6 +24,12 @@ void Process::rename(Text name) {
 
 Ref<UserSpace> Process::exchange_space(Ref<UserSpace> space) {
   const base::Guard guard(process_lock);
+  if (space) {
+    space->add_user();
+  }
+  if (space_) {
+    space_->remove_user();
+  }
   return base::exchange(space_, base::move(space));
 }
 

@@ -94,7 +94,8 @@ class Process : public RefCounted<Process> {
   // nullptr for kernel processes, and when it has ended.
   [[nodiscard]] UserSpace* space_or_null() const { return space_.get(); }
   [[nodiscard]] const Ref<UserSpace>& space_ref() const { return space_; }
-  // Does not change what the CPU runs.
+  // Does not change what the CPU runs. What it had: UserQueue::space_left() is called for that, if
+  // its programs may have served schemes.
   Ref<UserSpace> exchange_space(Ref<UserSpace> space);
   // There are none in kernel processes, and when it has ended.
   [[nodiscard]] FileTable& files() const { return *files_; }

@@ -3,6 +3,7 @@
 #include "kernel/process/fork.h"
 #include "kernel/process/image.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/user_queue.h"
 #include "kernel/process/signal_deliver.h"
 #include "kernel/process/signal_trampoline.h"
 
@@ -230,6 +231,9 @@ void ProcessHandle::switch_space(Ref<UserSpace> space, uint64_t pc, uint64_t sp)
     unstarted_->start_frame().set_pc(pc);
     unstarted_->start_frame().set_sp(sp);
     given.space = process_->exchange_space(base::move(given.space));
+    if (given.space) {
+      UserQueue::space_left(*given.space);
+    }
     return;
   }
   const base::Guard process_guard(process_lock);

@@ -10,7 +10,7 @@ SpinLock process_lock;
 class ProcessTable {
  public:
   using Bucket = base::List<Process, &Process::table_node>;
-  static constexpr uint32_t bucket_count = 256;
+  static constexpr uint32_t bucket_count = 1024;
 
   Process* find(uint32_t id) BASE_REQUIRES(process_lock) {
     for (Process* at = bucket(id).front(); at != nullptr; at = bucket(id).next(*at)) {

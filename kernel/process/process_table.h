@@ -26,8 +26,8 @@ void create_first_processes();
 // Numbers of processes and threads are [2, max_ids), served in turn. As many processes may exist as
 // memory allows, up to max_processes; so may threads.
 inline constexpr uint32_t max_ids = 32768;
-inline constexpr uint32_t max_processes = 4000;
-inline constexpr uint32_t max_threads = 4000;
+inline constexpr uint32_t max_processes = 12000;
+inline constexpr uint32_t max_threads = 12000;
 
 // A number that no process, thread, group or session has. Error::would_block: too many.
 [[nodiscard]] base::Result<uint32_t> take_id() BASE_REQUIRES(process_lock);

@@ -22,7 +22,7 @@ namespace kernel {
 
 class CallResult;
 class Process;
-class UserQueue;
+class SchemeWait;
 struct CallArguments;
 
 enum class ThreadState : uint8_t { fresh, ready, running, waiting, ended };
@@ -119,8 +119,10 @@ class Thread : public RefCounted<Thread> {
 
   // ---- process_lock
   base::ListNode process_node;
-  // What daemon it waits for (scheme/scheme_waits.h), nullptr: none.
-  const UserQueue* awaited_scheme = nullptr;
+  // What it waits for, as scheme/scheme_waits.h looks at it: a daemon; a child of vfork. nullptr:
+  // neither.
+  SchemeWait* scheme_wait = nullptr;
+  Process* vfork_child = nullptr;
   ThreadSignals signals;
 
   // ---- The scheduler's

@@ -3,7 +3,6 @@
 #include "kernel/fd/poll_table.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
-#include "kernel/scheme/registry.h"
 #include "kernel/scheme/scheme_waits.h"
 #include "kernel/scheme/user_object.h"
 
@@ -24,11 +23,7 @@ Process& current_process() {
 }  // namespace
 
 QueueFile::~QueueFile() {
-  if (registered_) {
-    (void)unregister_scheme(queue_->name());
-    queue_->die();
-    UserObject::forget_all(*queue_);
-  }
+  queue_->end();
 }
 
 // False: nothing waits.

@@ -1,5 +1,5 @@
-// QueueFile: the daemon's end of a UserQueue (kernel/include/scheme_protocol.h). When it is closed
-// the scheme is gone.
+// QueueFile: the daemon's end of a UserQueue (kernel/include/scheme_protocol.h). When it is closed,
+// or the last process with the memory that serves it is gone, the scheme is gone.
 #pragma once
 
 #include "kernel/fd/file.h"
@@ -11,8 +11,6 @@ class QueueFile final : public File {
  public:
   QueueFile(Ref<UserQueue> queue, uint32_t flags) : File(flags), queue_(base::move(queue)) {}
   ~QueueFile() override;
-  // The scheme is in the registry: it leaves with this.
-  void set_registered() { registered_ = true; }
 
   // Submissions. EPERM: another space serves; EINVAL: no room for one; EAGAIN; EFAULT; restart.
   Outcome<uint64_t> read(Sink& sink) override;
@@ -29,7 +27,6 @@ class QueueFile final : public File {
   [[nodiscard]] Outcome<> take_page_notice(const scheme_answer& notice);
 
   const Ref<UserQueue> queue_;
-  bool registered_ = false;
 };
 
 }  // namespace kernel

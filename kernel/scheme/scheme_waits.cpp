@@ -10,8 +10,17 @@ namespace {
 
 uint64_t last_mark BASE_GUARDED_BY(process_lock) = 0;
 
-// Goes through all daemons that the threads of `first` wait for, directly or not: one thread among
-// them that waits for no daemon, and there is hope. Each process is looked at once.
+// Whom `thread` waits for; nullptr: nobody, or somebody who is there for it.
+Process* awaited_by(const Thread& thread) BASE_REQUIRES(process_lock) {
+  if (thread.vfork_child != nullptr) {
+    return thread.vfork_child->vfork_pending ? thread.vfork_child : nullptr;
+  }
+  const SchemeWait* wait = thread.scheme_wait;
+  return wait == nullptr || wait->is_over() ? nullptr : find_process_locked(wait->queue().server());
+}
+
+// Goes through all processes that the threads of `first` wait for, directly or not: one thread
+// among them that waits for none, and there is hope. Each process is looked at once.
 bool is_stuck(Process& first) BASE_REQUIRES(process_lock) {
   const uint64_t mark = ++last_mark;
   first.scheme_mark = mark;
@@ -24,10 +33,7 @@ bool is_stuck(Process& first) BASE_REQUIRES(process_lock) {
     }
     for (Thread* thread = process.threads.front(); thread != nullptr;
          thread = process.threads.next(*thread)) {
-      if (thread->awaited_scheme == nullptr) {
-        return false;
-      }
-      Process* daemon = find_process_locked(thread->awaited_scheme->server());
+      Process* daemon = awaited_by(*thread);
       if (daemon == nullptr) {
         return false;
       }
@@ -40,31 +46,52 @@ bool is_stuck(Process& first) BASE_REQUIRES(process_lock) {
   return true;
 }
 
+// Others cannot be part of a circle.
+bool may_be_awaited(const Process& process) BASE_REQUIRES(process_lock) {
+  return process.serves_schemes || process.vfork_pending;
+}
+
 }  // namespace
 
-SchemeWait::SchemeWait(UserQueue& queue) {
-  Thread& thread = current_thread();
+SchemeWait::SchemeWait(UserQueue& queue, const void* context, Over over)
+    : queue_(queue), context_(context), over_(over) {
   const base::Guard guard(process_lock);
-  before_ = base::exchange(thread.awaited_scheme, &queue);
-  stuck_ = thread.process().serves_schemes && is_stuck(thread.process());
+  before_ = base::exchange(current_thread().scheme_wait, this);
 }
 
 SchemeWait::~SchemeWait() {
   const base::Guard guard(process_lock);
-  current_thread().awaited_scheme = before_;
+  current_thread().scheme_wait = before_;
 }
 
-ObjectSchemeWait::ObjectSchemeWait(const vm::MemoryObject& object)
-    : queue_(UserObject::queue_of(object)) {
-  if (queue_) {
-    wait_.emplace(*queue_);
-  }
+bool SchemeWait::is_hopeless() {
+  Process& process = current_thread().process();
+  const base::Guard guard(process_lock);
+  refused_ = refused_ || (may_be_awaited(process) && is_stuck(process));
+  return refused_;
+}
+
+Ref<UserQueue> ObjectSchemeWait::queue_of(const vm::MemoryObject& object) {
+  return UserObject::queue_of(object);
 }
 
 void note_scheme_server(UserQueue& queue, Process& process) {
   queue.set_server(process.id());
   const base::Guard guard(process_lock);
   process.serves_schemes = true;
+}
+
+void refuse_hopeless_waits(Process& process) {
+  if (!may_be_awaited(process) || process.threads.front() == nullptr || !is_stuck(process)) {
+    return;
+  }
+  for (Thread* thread = process.threads.front(); thread != nullptr;
+       thread = process.threads.next(*thread)) {
+    if (thread->scheme_wait != nullptr) {
+      thread->scheme_wait->refuse();
+      wake(*thread);
+    }
+  }
 }
 
 }  // namespace kernel

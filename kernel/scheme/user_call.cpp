@@ -56,8 +56,6 @@ Outcome<Ref<UserCall>> UserCall::make(UserQueue& queue, uint32_t opcode, uint64_
   }
   BASE_TRY_ASSIGN(Ref<UserCall> call, make_ref<UserCall>(queue, opcode, file));
   if (!queue.try_slot(slot_use(opcode), call->slot_)) {
-    const SchemeWait waiting(queue);
-    BASE_TRY(waiting.check());
     BASE_TRY_ASSIGN(call->slot_, queue.take_slot(slot_use(opcode)));
   }
   return call->slot_ == UserQueue::slot_count ? Outcome<Ref<UserCall>>(Errno::no_device)
@@ -113,11 +111,30 @@ bool UserCall::abandon() {
   return state_.compare_exchange(pending, uint32_t(State::abandoned));
 }
 
+// The daemon could never answer. It may have the call: then it is told, and what it answers yet is
+// for a tag that nobody has.
+Outcome<> UserCall::take_back() {
+  queue_->cancel(*this);
+  if (queue_->withdraw(*this)) {
+    return Errno::would_deadlock;
+  }
+  if (queue_->revoke(*this)) {
+    unmap_elsewhere();
+    return Errno::would_deadlock;
+  }
+  // Somebody just now reads or answers it.
+  const WaitResult waited =
+      wait_until(done_, WaitKind::killable, Deadline::never(), [this] { return is_over(); });
+  return waited == WaitResult::ready || !abandon() ? Outcome<>() : Outcome<>(Errno::interrupted);
+}
+
 Outcome<> UserCall::wait() {
   const auto over = [this] { return is_over(); };
-  WaitResult waited = wait_until(done_, WaitKind::interruptible, Deadline::never(), over);
+  SchemeWait waiting(*queue_, over);
+  const auto ends = [&] { return is_over() || waiting.is_hopeless(); };
+  WaitResult waited = wait_until(done_, WaitKind::interruptible, Deadline::never(), ends);
   if (waited == WaitResult::ready) {
-    return {};
+    return is_over() ? Outcome<>() : take_back();
   }
   const bool killed = current_thread().has_attention(Attention::kill);
   if (queue_->withdraw(*this)) {
@@ -126,14 +143,15 @@ Outcome<> UserCall::wait() {
   cancelled_ = true;
   queue_->cancel(*this);
   if (!killed) {
-    waited = wait_until(done_, WaitKind::killable, Deadline::never(), over);
+    waited = wait_until(done_, WaitKind::killable, Deadline::never(), ends);
+    if (waited == WaitResult::ready && !is_over()) {
+      return take_back();
+    }
   }
   return waited == WaitResult::ready || !abandon() ? Outcome<>() : Outcome<>(Errno::interrupted);
 }
 
 Outcome<uint64_t> UserCall::perform() {
-  const SchemeWait waiting(*queue_);
-  BASE_TRY(waiting.check());
   BASE_TRY(queue_->submit(Ref<UserCall>::share(*this)));
   BASE_TRY(wait());
   if (answer_.result >= 0) {
@@ -168,6 +186,13 @@ Outcome<> UserCall::deliver(UserSpace& space, scheme_submission& to) {
 void UserCall::unmap() {
   if (long_) {
     long_->unmap(current_thread().process().space());
+  }
+}
+
+// From the daemon's memory, which is not the current one.
+void UserCall::unmap_elsewhere() {
+  if (const Ref<UserSpace> space = long_ ? queue_->space() : Ref<UserSpace>()) {
+    long_->unmap(*space);
   }
 }
 
@@ -208,8 +233,8 @@ Outcome<> UserCall::answered(const scheme_answer& answer) {
 }
 
 void UserCall::failed(Errno error) {
-  if (long_ && queue_->is_dead()) {
-    long_->unmap(queue_->space());
+  if (queue_->is_dead()) {
+    unmap_elsewhere();
   }
   scheme_answer answer{};
   answer.result = -int64_t(error);

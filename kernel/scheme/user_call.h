@@ -67,11 +67,13 @@ class UserCall final : public QueueItem {
   [[nodiscard]] Outcome<> accept(const scheme_answer& answer);
   void end(const scheme_answer& answer);
   void unmap();
+  void unmap_elsewhere();
   [[nodiscard]] bool is_over() const {
     return state_.load<base::Order::acquire>() != uint32_t(State::pending);
   }
   // False: it is over.
   [[nodiscard]] bool abandon();
+  [[nodiscard]] Outcome<> take_back();
   [[nodiscard]] Outcome<> wait();
 
   const Ref<UserQueue> queue_;

@@ -6,6 +6,7 @@
 #include "kernel/fd/seekable_file.h"
 #include "kernel/process/process.h"
 #include "kernel/process/scheduler.h"
+#include "kernel/scheme/scheme_waits.h"
 #include "kernel/scheme/user_attributes.h"
 #include "kernel/scheme/user_object.h"
 
@@ -50,10 +51,10 @@ Outcome<FileStatus> to_file_status(const scheme_status& status, uint64_t device)
 // The turn of one reader, writer or lister.
 class UserFile::Turn {
  public:
-  explicit Turn(UserFile& file) : file_(file) {
-    taken_ = wait_until(file.turn_free_, WaitKind::killable, Deadline::never(), [&] {
-               return file.turn_.exchange<base::Order::acquire>(1) == 0;
-             }) == WaitResult::ready;
+  explicit Turn(UserFile& file) : file_(file), taken_(try_take()) {
+    if (!taken_) {
+      wait();
+    }
   }
   ~Turn() {
     if (taken_) {
@@ -63,14 +64,26 @@ class UserFile::Turn {
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
-  // EINTR: the thread has to end.
-  [[nodiscard]] Outcome<> check() const {
-    return taken_ ? Outcome<>() : Outcome<>(Errno::interrupted);
-  }
+  // EINTR: the thread has to end; EDEADLK: it will never be its turn.
+  [[nodiscard]] Outcome<> check() const { return taken_ ? Outcome<>() : Outcome<>(error_); }
 
  private:
+  [[nodiscard]] bool try_take() { return file_.turn_.exchange<base::Order::acquire>(1) == 0; }
+  // Whoever has the turn waits for the daemon.
+  void wait() {
+    const auto free = [this] { return file_.turn_.load<base::Order::acquire>() == 0; };
+    SchemeWait waiting(*file_.queue_, free);
+    const WaitResult waited =
+        wait_until(file_.turn_free_, WaitKind::killable, Deadline::never(), [&] {
+          taken_ = try_take();
+          return taken_ || waiting.is_hopeless();
+        });
+    error_ = waited == WaitResult::ready ? Errno::would_deadlock : Errno::interrupted;
+  }
+
   UserFile& file_;
   bool taken_;
+  Errno error_ = Errno::interrupted;
 };
 
 Outcome<Ref<UserFile>> UserFile::prepare(UserQueue& queue, uint64_t device, uint32_t flags) {

@@ -2,7 +2,10 @@
 
 #include "base/bits.h"
 #include "kernel/memory/memory_tag.h"
+#include "kernel/scheme/registry.h"
+#include "kernel/scheme/scheme_waits.h"
 #include "kernel/scheme/user_file.h"
+#include "kernel/scheme/user_object.h"
 
 namespace kernel {
 
@@ -22,6 +25,10 @@ base::Result<uint64_t> map_window(UserSpace& space, vm::MemoryObject& window) {
   return base::UserAddr::of(pages.first()).raw();
 }
 
+// Those that have begun; each leaves before its descriptor is gone.
+SpinLock serving_lock;
+UserQueue* serving BASE_GUARDED_BY(serving_lock) = nullptr;
+
 }  // namespace
 
 UserQueue::UserQueue(Text name) : name_size_(name.copy(name_, sizeof(name_))) {}
@@ -30,19 +37,39 @@ UserQueue::~UserQueue() = default;
 
 // ---- The daemon's side
 
-Outcome<> UserQueue::start(const Ref<UserSpace>& space, uint64_t flags) {
-  if (is_started()) {
-    return Errno::invalid;
-  }
+Outcome<> UserQueue::begin(const Ref<UserSpace>& space, uint64_t flags) {
   BASE_TRY_ASSIGN(window_, make_shared_memory(base::PageCount(slot_count)));
   BASE_TRY_ASSIGN(window_address_, map_window(*space, *window_.get()));
-  space_ = space;
   flags_ = flags;
+  const base::Guard guard(lock_);
+  space_ = space;
+  return {};
+}
+
+Outcome<> UserQueue::start(const Ref<UserSpace>& space, uint64_t flags) {
+  if (claimed_.exchange<base::Order::acquire>(1) != 0) {
+    return Errno::invalid;
+  }
+  const Outcome<> begun = begin(space, flags);
+  if (!begun.ok()) {
+    claimed_.store<base::Order::release>(0);
+    return begun;
+  }
+  {
+    const base::Guard guard(serving_lock);
+    next_serving_ = base::exchange(serving, this);
+  }
   started_.store<base::Order::release>(1);
   return {};
 }
 
+Ref<UserSpace> UserQueue::space() const {
+  const base::Guard guard(lock_);
+  return space_;
+}
+
 bool UserQueue::is_served_by(const UserSpace& space) const {
+  const base::Guard guard(lock_);
   return is_started() && space_.get() == &space;
 }
 
@@ -147,10 +174,51 @@ void UserQueue::die() {
       file->add_events(poll_event::error | poll_event::hang_up);
     }
   }
-  if (is_started()) {
-    (void)space_->vm().unmap(
+  Ref<UserSpace> space;
+  {
+    const base::Guard guard(lock_);
+    space = base::exchange(space_, {});
+  }
+  if (space) {
+    (void)space->vm().unmap(
         base::VpnRange::of(base::UserAddr(window_address_).page(), base::PageCount(slot_count)));
-    space_.reset();
+  }
+}
+
+void UserQueue::end() {
+  if (!registered_ || ended_.exchange<base::Order::acquire_release>(1) != 0) {
+    return;
+  }
+  {
+    const base::Guard guard(serving_lock);
+    UserQueue** at = &serving;
+    while (*at != nullptr && *at != this) {
+      at = &(*at)->next_serving_;
+    }
+    if (*at != nullptr) {
+      *at = next_serving_;
+    }
+  }
+  (void)unregister_scheme(name());
+  die();
+  UserObject::forget_all(*this);
+}
+
+void UserQueue::space_left(UserSpace& space) {
+  while (!space.has_users()) {
+    Ref<UserQueue> left;
+    {
+      const base::Guard guard(serving_lock);
+      UserQueue* at = serving;
+      while (at != nullptr && !at->is_served_by(space)) {
+        at = at->next_serving_;
+      }
+      if (at == nullptr) {
+        return;
+      }
+      left = Ref<UserQueue>::share(*at);
+    }
+    left->end();
   }
 }
 
@@ -176,6 +244,19 @@ bool UserQueue::withdraw(QueueItem& item) {
       return false;
     }
     waiting_.remove(item);
+    item.step_ = QueueItem::Step::outside;
+  }
+  item.release();
+  return true;
+}
+
+bool UserQueue::revoke(QueueItem& item) {
+  {
+    const base::Guard guard(lock_);
+    if (item.step_ != QueueItem::Step::delivered) {
+      return false;
+    }
+    bucket(item.tag_).remove(item);
     item.step_ = QueueItem::Step::outside;
   }
   item.release();
@@ -215,14 +296,27 @@ bool UserQueue::try_slot(SlotUse use, uint32_t& slot) {
   return false;
 }
 
+bool UserQueue::has_slot(SlotUse use) const {
+  const base::Guard guard(lock_);
+  return is_dead() || free_slots_ > (use == SlotUse::may_wait ? reserved_slots : 0);
+}
+
 Outcome<uint32_t> UserQueue::take_slot(SlotUse use) {
   uint32_t slot = slot_count;
-  const WaitResult waited = wait_until(room_, WaitKind::interruptible, Deadline::never(),
-                                       [&] { return try_slot(use, slot); });
-  if (slot == slot_count) {
-    return waited == WaitResult::ready ? Errno::no_device : Errno::restart;
+  bool taken = false;
+  const auto has_one = [&] { return has_slot(use); };
+  SchemeWait waiting(*this, has_one);
+  const WaitResult waited = wait_until(room_, WaitKind::interruptible, Deadline::never(), [&] {
+    taken = try_slot(use, slot);
+    return taken || waiting.is_hopeless();
+  });
+  if (waited != WaitResult::ready) {
+    return Errno::restart;
   }
-  return slot;
+  if (!taken) {
+    return Errno::would_deadlock;
+  }
+  return slot == slot_count ? Outcome<uint32_t>(Errno::no_device) : Outcome<uint32_t>(slot);
 }
 
 void UserQueue::free_slot(uint32_t slot) {

@@ -38,9 +38,9 @@ class UserQueue : public RefCounted<UserQueue> {
   [[nodiscard]] bool has_flag(uint64_t flag) const { return is_started() && (flags_ & flag) != 0; }
   // Whether `space` may read and answer.
   [[nodiscard]] bool is_served_by(const UserSpace& space) const;
-  // After start().
-  [[nodiscard]] UserSpace& space() const { return *space_; }
-  // The process that read last, for deadlock.h. 0: none has.
+  // The one that does. No reference: none, or the daemon is gone.
+  [[nodiscard]] Ref<UserSpace> space() const;
+  // The process that read last, for scheme_waits.h. 0: none has.
   [[nodiscard]] uint32_t server() const { return server_.load<base::Order::relaxed>(); }
   void set_server(uint32_t process) { server_.store<base::Order::relaxed>(process); }
 
@@ -55,8 +55,13 @@ class UserQueue : public RefCounted<UserQueue> {
   [[nodiscard]] bool has_waiting() const;
   [[nodiscard]] WaitQueue& readable() { return readable_; }
 
-  // The daemon is gone: everything is over, nothing more is submitted.
-  void die();
+  // It is in the registry: the name leaves that with end().
+  void set_registered() { registered_ = true; }
+  // The daemon is gone: the name is free, everything is over, nothing more is submitted. Once; not
+  // again.
+  void end();
+  // A process has left `space`: if no other has it, the queues that it serves end.
+  static void space_left(UserSpace& space);
   [[nodiscard]] bool is_dead() const { return dead_.load<base::Order::acquire>() != 0; }
 
   // ---- The callers' side
@@ -65,13 +70,17 @@ class UserQueue : public RefCounted<UserQueue> {
   [[nodiscard]] Outcome<> submit(Ref<QueueItem> item);
   // Takes an item back that has not been read. False: the daemon has it, or it is over.
   [[nodiscard]] bool withdraw(QueueItem& item);
+  // Takes back one that was read and is not answered. False: it is not there.
+  [[nodiscard]] bool revoke(QueueItem& item);
   // Tells the daemon that nobody wants `item` any more, if it has it.
   void cancel(QueueItem& item);
 
   enum class SlotUse : uint8_t { any, may_wait };
   // False: there is none just now. Without a slot: the daemon is gone.
   [[nodiscard]] bool try_slot(SlotUse use, uint32_t& slot);
-  // Waits for a slot. ENODEV; restart: a signal.
+  // try_slot() would have been true.
+  [[nodiscard]] bool has_slot(SlotUse use) const;
+  // Waits for a slot. ENODEV; EDEADLK: there will never be one; restart: a signal.
   [[nodiscard]] Outcome<uint32_t> take_slot(SlotUse use);
   void free_slot(uint32_t slot);
   // The slot's memory here, and where the daemon has it. ENOMEM.
@@ -102,20 +111,27 @@ class UserQueue : public RefCounted<UserQueue> {
     return delivered_[tag % bucket_count];
   }
 
+  [[nodiscard]] Outcome<> begin(const Ref<UserSpace>& space, uint64_t flags);
+  void die();
+
   char name_[32];
   size_t name_size_;
+  bool registered_ = false;  // set before anybody else has it
 
   // Set once by start().
+  base::Atomic<uint32_t> claimed_{0};
   base::Atomic<uint32_t> started_{0};
   uint64_t flags_ = 0;
-  Ref<UserSpace> space_;
   vm::ObjectRef window_;
   uint64_t window_address_ = 0;
 
+  base::Atomic<uint32_t> ended_{0};
   base::Atomic<uint32_t> dead_{0};  // written under lock_
   base::Atomic<uint32_t> server_{0};
   base::Atomic<uint32_t> page_requests_{0};
   mutable SpinLock lock_;
+  Ref<UserSpace> space_ BASE_GUARDED_BY(lock_);
+  UserQueue* next_serving_ = nullptr;  // all that have begun and not ended: a lock of their own
   Items waiting_ BASE_GUARDED_BY(lock_);
   Items delivered_[bucket_count] BASE_GUARDED_BY(lock_);
   uint64_t last_tag_ BASE_GUARDED_BY(lock_) = 0;

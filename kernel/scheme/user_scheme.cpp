@@ -141,7 +141,7 @@ Outcome<Ref<File>> register_user_scheme(Text name, uint32_t flags) {
   BASE_TRY_ASSIGN(Ref<UserScheme> scheme, make_ref<UserScheme>(queue));
   BASE_TRY_ASSIGN(Ref<QueueFile> file, make_ref<QueueFile>(queue, flags));
   BASE_TRY(register_scheme(base::move(scheme)));
-  file->set_registered();
+  queue->set_registered();
   return Ref<File>(base::move(file));
 }
 

@@ -176,7 +176,7 @@ def busybox_on_a_daemons_root(arch):
 
 
 def villain(arch):
-    crimes = re.findall(r'^    \{"([\w-]+)", \w+\},', CRIMES.read_text().partition("hanging[]")[0], re.M)
+    crimes = re.findall(r'^    \{"([\w-]+)", \w+\},', CRIMES.read_text(), re.M)
     assert len(crimes) >= 20, f"only {crimes} found in {CRIMES.name}"
     result = guest.boot(arch, "--cmd", "villain; echo ended with $?", timeout=300)
     said = result.stdout.decode(errors="replace").splitlines()

@@ -246,11 +246,47 @@ static void die_with_an_heir(int queue) {
   _exit(0);
 }
 
+static int opens(const char* path) {
+  return open(path, O_RDWR) >= 0 ? 0 : errno;
+}
+
 void dies_and_leaves_the_queue(void) {
   const pid_t daemon = daemon_of("villain", die_with_an_heir);
   const pid_t caller = caller_of(reads_large, "villain");
   expect("the daemon", end_of(daemon), 0);
   expect("the caller", end_of(caller), ENODEV);
+  expect("the next", end_of(caller_of(opens, "villain")), ENOENT);
+  kill_it(daemon_of("villain", serve));  // the name is free
+}
+
+// The queue stays with who opened it; a child has started it and dies of it.
+void dies_before_its_parent(void) {
+  const int queue = open("scheme:villain", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  const pid_t server = fork();
+  if (server == 0) {
+    const struct scheme_answer start = word_of(SCHEME_START, 0, 0);
+    expect("the start", say(queue, &start, 1), taken);
+    die_when_read(queue);
+  }
+  int end = ENODEV;
+  while (end == ENODEV) {  // until it has started
+    end = end_of(caller_of(opens, "villain"));
+  }
+  expect("a caller", end, 0);
+  const pid_t caller = caller_of(reads_large, "villain");
+  expect("the server", end_of(server), 0);
+  expect("who reads", end_of(caller), ENODEV);
+  expect("the next", end_of(caller_of(opens, "villain")), ENOENT);
+  const struct scheme_answer again = word_of(SCHEME_START, 0, 0);
+  expect("a second start", say(queue, &again, 1), -EINVAL);
+  const int other = start_scheme("villain");
+  close(queue);  // does not free a name that is another's now
+  const pid_t late = fork();
+  if (late == 0) {
+    _exit(open("scheme:villain", O_RDWR | O_CREAT | O_EXCL, 0600) < 0 ? errno : 0);
+  }
+  expect("the name", end_of(late), EEXIST);
+  close(other);
 }
 
 // ---- Neighbours of the buffer

@@ -19,6 +19,7 @@ void keeps_a_borrowed_page(void);
 void writes_what_it_may_only_read(void);
 void dies_holding_borrows(void);
 void dies_and_leaves_the_queue(void);
+void dies_before_its_parent(void);
 void looks_beyond_the_buffer(void);
 
 // Mappings (mappings.c)
@@ -32,3 +33,8 @@ void forgets_what_is_dirty(void);
 void calls_itself(void);
 void calls_in_a_circle(void);
 void is_backed_by_itself(void);
+void stand_on_each_other(void);
+void loses_who_could_help(void);
+void waits_for_its_own_turn(void);
+void runs_its_own_programs(void);
+void calls_back_after_answering(void);

@@ -1,7 +1,7 @@
 // mappings.c: what a daemon does to those who map its files.
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,31 +12,6 @@
 #include "user/villain/stage.h"
 
 enum { taken = sizeof(struct scheme_answer) };
-
-static char* map_file(const char* path, size_t pages) {
-  const int file = open(path, O_RDWR);
-  char* const at = mmap(0, pages * page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (file < 0 || at == MAP_FAILED) {
-    printf("no mapping: %s\n", strerror(errno));
-    _exit(2);
-  }
-  close(file);
-  return at;
-}
-
-static sigjmp_buf back;
-
-static void on_fault(int signal) {
-  siglongjmp(back, signal);
-}
-
-// The signal that reading a byte ends with, else -byte.
-static int look_at(const volatile char* at) {
-  signal(SIGSEGV, on_fault);
-  signal(SIGBUS, on_fault);
-  const int fault = sigsetjmp(back, 1);
-  return fault != 0 ? fault : -*at;
-}
 
 // ---- Truncation
 
@@ -154,14 +129,32 @@ void never_gives_a_page(void) {
 
 // ---- Ten thousand
 
-enum { faulters = 500, faults_each = 20 };
+// Threads of a few processes: each has a kernel stack, on which it waits for its page.
+enum { faulters = 10000, faulters_each = 1000, faulting = faulters / faulters_each };
 
 static char* shared_mapping;
+static unsigned* begun;  // shared
 
-static int faults_often(const char* path) {
+static void* faults(void* argument) {
+  const uintptr_t number = (uintptr_t)argument;
+  __atomic_add_fetch(begun, 1, __ATOMIC_SEQ_CST);
+  const int met = look_at(shared_mapping + (number % file_pages) * page);
+  return (void*)(intptr_t)met;
+}
+
+static int faults_in_many_threads(const char* path) {
   (void)path;
-  for (unsigned i = 0; i < faults_each; ++i) {
-    expect("a fault", look_at(shared_mapping + (i % file_pages) * page), SIGBUS);
+  static pthread_t threads[faulters_each];
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 4 * page);
+  for (uintptr_t i = 0; i < faulters_each; ++i) {
+    expect("a thread", pthread_create(&threads[i], &attributes, faults, (void*)i), 0);
+  }
+  for (unsigned i = 0; i < faulters_each; ++i) {
+    void* met = 0;
+    pthread_join(threads[i], &met);
+    expect("a fault", (long)(intptr_t)met, SIGBUS);
   }
   return 0;
 }
@@ -169,14 +162,20 @@ static int faults_often(const char* path) {
 void dies_with_ten_thousand_faulters(void) {
   const pid_t daemon = daemon_of("villain", give_nothing);
   shared_mapping = map_file("/scheme/villain/file", file_pages);
-  static pid_t callers[faulters];
-  for (unsigned i = 0; i < faulters; ++i) {
-    callers[i] = caller_of(faults_often, "villain");
+  begun = mmap(0, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  expect("memory to count in", begun != MAP_FAILED, 1);
+  pid_t callers[faulting];
+  for (unsigned i = 0; i < faulting; ++i) {
+    callers[i] = caller_of(faults_in_many_threads, "villain");
   }
-  expect("the last one waits", goes_on(callers[faulters - 1]), 1);
+  for (unsigned i = 0; i < 6000 && __atomic_load_n(begun, __ATOMIC_SEQ_CST) != faulters; ++i) {
+    usleep(10000);
+  }
+  expect("faulters", *begun, faulters);
+  expect("the last one waits", goes_on(callers[faulting - 1]), 1);
   kill_it(daemon);
-  for (unsigned i = 0; i < faulters; ++i) {
-    expect("a faulter", end_of(callers[i]), 0);
+  for (unsigned i = 0; i < faulting; ++i) {
+    expect("a process of faulters", end_of(callers[i]), 0);
   }
 }
 

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,6 +188,32 @@ int goes_on(pid_t process) {
   siginfo_t info;
   info.si_pid = 0;
   return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
+// ---- Mappings
+
+char* map_file(const char* path, size_t pages) {
+  const int file = open(path, O_RDWR);
+  char* const at = mmap(0, pages * page, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (file < 0 || at == MAP_FAILED) {
+    printf("no mapping: %s\n", strerror(errno));
+    _exit(2);
+  }
+  close(file);
+  return at;
+}
+
+static _Thread_local sigjmp_buf back;
+
+static void on_fault(int signal) {
+  siglongjmp(back, signal);
+}
+
+int look_at(const volatile char* at) {
+  signal(SIGSEGV, on_fault);
+  signal(SIGBUS, on_fault);
+  const int fault = sigsetjmp(back, 1);
+  return fault != 0 ? fault : -*at;
 }
 
 // ---- What is expected

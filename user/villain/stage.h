@@ -5,6 +5,7 @@
 // it should. Who expects something else says so on stdout and ends with 1.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -40,6 +41,13 @@ int end_of(pid_t process);
 void kill_it(pid_t process);
 // Whether it is still there after a while.
 int goes_on(pid_t process);
+
+// ---- Mappings
+
+// Maps the file's first pages, shared and writable; ends the process when it cannot.
+char* map_file(const char* path, size_t pages);
+// The signal that reading a byte ends with, else -byte.
+int look_at(const volatile char* at);
 
 // ---- What is expected. False: told.
 int expect(const char* what, long got, long wanted);

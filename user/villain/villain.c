@@ -32,6 +32,8 @@ static const struct Crime crimes[] = {
     {"keeps-a-borrowed-page", keeps_a_borrowed_page},
     {"writes-what-it-may-only-read", writes_what_it_may_only_read},
     {"dies-holding-borrows", dies_holding_borrows},
+    {"leaves-the-queue-to-a-child", dies_and_leaves_the_queue},
+    {"leaves-the-queue-to-its-parent", dies_before_its_parent},
     {"looks-beyond-the-buffer", looks_beyond_the_buffer},
     {"truncates-while-mapped", truncates_while_mapped},
     {"gives-bad-pages", gives_bad_pages},
@@ -41,11 +43,11 @@ static const struct Crime crimes[] = {
     {"calls-itself", calls_itself},
     {"calls-in-a-circle", calls_in_a_circle},
     {"is-backed-by-itself", is_backed_by_itself},
-};
-
-// Only when named: its callers wait until they are killed, or who keeps the queue is.
-static const struct Crime hanging[] = {
-    {"leaves-the-queue-to-a-child", dies_and_leaves_the_queue},
+    {"stand-on-each-other", stand_on_each_other},
+    {"loses-who-could-help", loses_who_could_help},
+    {"waits-for-its-own-turn", waits_for_its_own_turn},
+    {"runs-its-own-programs", runs_its_own_programs},
+    {"calls-back-after-answering", calls_back_after_answering},
 };
 
 struct Held {
@@ -88,7 +90,7 @@ static int commit(const struct Crime* crime) {
   setpgid(process, process);
   int status = 0;
   for (unsigned i = 0; waitpid(process, &status, WNOHANG) != process; ++i) {
-    if (i == 3000) {
+    if (i == 6000) {
       printf("it hangs\n");
       kill(-process, SIGKILL);
       waitpid(process, &status, 0);
@@ -138,9 +140,6 @@ int main(int count, char** words) {
   (void)held();  // with all the memory that this takes
   for (unsigned i = 0; i < sizeof(crimes) / sizeof(crimes[0]); ++i) {
     bad += (count < 2 || strcmp(words[1], crimes[i].name) == 0) && !try_out(&crimes[i]);
-  }
-  for (unsigned i = 0; i < sizeof(hanging) / sizeof(hanging[0]); ++i) {
-    bad += count > 1 && strcmp(words[1], hanging[i].name) == 0 && !try_out(&hanging[i]);
   }
   kill_it(honest);
   return bad != 0;
