@@ -10,7 +10,7 @@ from libvm_tools import build, guest  # noqa: E402
 
 def program(arch):
     """One boot runs all of them; each `ok NAME` or `FAILED NAME` it prints is a test."""
-    names = re.findall(r'^\s*\{"([^"]+)", test_', (build.TOP / "test/schemes/tests.h").read_text(),
+    names = re.findall(r'\{"([^"]+)", test_', (build.TOP / "test/schemes/tests.h").read_text(),
                        re.M)
     file = build.folder(arch) / "test" / "schemes" / "schemes"
     result = guest.boot(arch, "--add", f"{file}:/test/schemes", "--cmd", "/test/schemes",

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -303,12 +304,9 @@ void waits_for_its_own_turn(void) {
 
 static void run_its_own(int queue) {
   (void)queue;
-  const pid_t child = vfork();
-  if (child == 0) {
-    execl("/scheme/villain/program", "program", (char*)0);
-    _exit(errno);
-  }
-  expect("the program", end_of(child), EDEADLK);
+  char* const words[] = {(char*)"program", 0};
+  pid_t child = 0;
+  expect("a program", posix_spawn(&child, "/scheme/villain/program", 0, 0, words, 0), EDEADLK);
 }
 
 void runs_its_own_programs(void) {
