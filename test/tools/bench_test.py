@@ -25,7 +25,7 @@ end
 class BenchTest(unittest.TestCase):
     def test_bad_arguments(self):
         for arguments in (["--frobnicate"], ["--json"], ["--json", "/nonexistent/a"], ["--plot"],
-                          ["--plot", "/nonexistent"], ["--profile"], ["--profile", "a", "b"],
+                          ["--plot", "/nonexistent"], ["--compare"], ["--compare", "/nonexistent/rows"], ["--profile"], ["--profile", "a", "b"],
                           ["--profile", "a", "x86_64", "c"]):
             with self.subTest(arguments), self.assertRaises(status.Stop) as caught:
                 bench.bench(arguments)
@@ -45,6 +45,21 @@ class BenchTest(unittest.TestCase):
             if row.name not in made and not row.name.endswith("_MiB"):
                 self.assertIn(f'"{row.name}"', source)
 
+    def test_comparison_names_what_changed(self):
+        rows = [{"suite": "s", "arch": "x86_64", "row": name, "unit": "ns", "peer_name": None,
+                 "ours": ours} for name, ours in (("same", 100), ("more", 103), ("new", 1))]
+        earlier = [dict(row, ours=99) for row in rows[:2]]
+        self.assertEqual(bench.compare(rows, earlier),
+                         ["s: more, ns: 99 -> 103, x1.040", "1 of 2 rows differ by over 2 %"])
+
+    def test_comparison_refuses_other_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for text in ("", "{}", "[1]", '[{"ours": "many"}]', '[{"ours": 1}]'):
+                file = Path(folder) / "rows"
+                file.write_text(text)
+                with self.subTest(text), self.assertRaises(status.Stop):
+                    bench.read_rows(str(file))
+
     def test_archive_is_one_that_cpio_reads(self):
         data = (vmbench.archive_entry("init", 0o100755, b"abcde")
                 + vmbench.archive_entry("TRAILER!!!", 0))
@@ -62,6 +77,12 @@ class BenchTest(unittest.TestCase):
             root = ElementTree.parse(written[0]).getroot()
             lines = root.findall("{http://www.w3.org/2000/svg}polyline")
             self.assertEqual([len(line.get("points").split()) for line in lines], [2, 2])
+        rows = [{"suite": "usercopy", "arch": "x86_64", "row": f"from user, warm, {size} B", "ours": 5.0,
+                 "peer": 6.0, "peer_name": peer} for size in (8, 64) for peer in ("memcpy", "movsb")]
+        rows += [{"suite": "space", "arch": "x86_64", "row": f"clone, resident {size}", "unit": "ns",
+                  "ours": 110.0, "peer": None} for size in ("16 MiB", "1 GiB")]
+        self.assertEqual(plot.copy_lines(rows)["movsb"], [(8.0, 6.0), (64.0, 6.0)])
+        self.assertEqual(plot.clone_lines(rows), {"clone": [(16.0, 110.0), (1024.0, 110.0)]})
         with self.assertRaises(ValueError):
             plot.svg("a", "b", "c", {"line": [(0, 1)]})
 

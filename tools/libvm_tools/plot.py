@@ -69,9 +69,42 @@ def fork_lines(rows: list[dict], arch: str) -> dict[str, list[tuple[float, float
     return lines
 
 
+UNITS = {"MiB": 1, "GiB": 1024}
+
+
+def clone_lines(rows: list[dict]) -> dict[str, list[tuple[float, float]]]:
+    """libvm's clone against what is resident, hosted: from the rows of the suite space."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        size = re.fullmatch(r"(clone.*), resident (\d+) ([MG]iB)", row["row"])
+        if size and row["suite"] == "space" and row["unit"] == "ns":
+            lines.setdefault(size[1], []).append((float(size[2]) * UNITS[size[3]], row["ours"]))
+    return lines
+
+
+def copy_lines(rows: list[dict]) -> dict[str, list[tuple[float, float]]]:
+    """Nanoseconds a copy against its size, from the rows of the suite usercopy."""
+    lines: dict[str, dict[float, float]] = {}
+    for row in rows:
+        size = re.fullmatch(r"(from user|to user), warm, (\d+) B", row["row"])
+        if not size or row["suite"] != "usercopy":
+            continue
+        lines.setdefault(size[1], {})[float(size[2])] = row["ours"]
+        if row["peer"]:
+            lines.setdefault(row["peer_name"], {})[float(size[2])] = row["peer"]
+    return {name: sorted(line.items()) for name, line in lines.items()}
+
+
 def plot(rows: list[dict], folder: Path) -> list[Path]:
     """Writes what `rows` have the points for; the files written."""
     written = []
+    for name, title, sizes, unit, lines in (
+            ("clone", "clone of an address space, hosted", "resident, MiB", "ns", clone_lines(rows)),
+            ("usercopy", "copies, x86_64, hosted, warm", "bytes", "ns", copy_lines(rows))):
+        if lines:
+            path = folder / f"{name}.svg"
+            path.write_text(svg(title, sizes, unit, lines))
+            written.append(path)
     for arch in sorted({row["arch"] for row in rows}):
         lines = fork_lines(rows, arch)
         if lines:

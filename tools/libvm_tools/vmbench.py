@@ -79,8 +79,10 @@ def parse(text: str) -> dict[str, tuple[float, float]]:
     return rows
 
 
-def run_ours(arch: str, words: list[str], qemu: list[str] = ()) -> dict[str, tuple[float, float]]:
-    command = [build.TOP / "tools" / "run", arch, "--icount", "--mem", str(MEMORY_MIB),
+def run_ours(arch: str, words: list[str], qemu: list[str] = (),
+             timed: bool = False) -> dict[str, tuple[float, float]]:
+    mode = ["--append", "root=initfs screen=off"] if timed else ["--icount"]
+    command = [build.TOP / "tools" / "run", arch, *mode, "--mem", str(MEMORY_MIB),
                "--timeout", str(SECONDS), "--cmd", " ".join(["vmbench", *words])]
     for argument in qemu:
         command += ["--qemu", argument]
@@ -109,7 +111,8 @@ def peer_files(arch: str, folder: Path) -> Path:
     return path
 
 
-def run_peer(arch: str, words: list[str]) -> dict[str, tuple[float, float]] | None:
+def run_peer(arch: str, words: list[str],
+             timed: bool = False) -> dict[str, tuple[float, float]] | None:
     """None, and a sentence on stderr, when there is no Linux to be had."""
     fetched = subprocess.run([build.TOP / "tools" / "setup", "--peer"], stdin=subprocess.DEVNULL)
     if fetched.returncode != 0:
@@ -118,9 +121,9 @@ def run_peer(arch: str, words: list[str]) -> dict[str, tuple[float, float]] | No
     kernel = build.TOP / "build" / "peer" / arch / "vmlinuz"
     with tempfile.TemporaryDirectory() as scratch:
         line = f"console={PEER_CONSOLE[arch]} {PEER_LINE} -- {' '.join(words)}"
-        command = [*PEER_MACHINE[arch], "-nodefaults", "-no-user-config", "-display", "none",
-                   "-m", f"{MEMORY_MIB}M", "-accel", "tcg,thread=single", "-icount", ICOUNT,
-                   "-no-reboot", "-kernel", kernel, "-initrd", peer_files(arch, Path(scratch)),
+        mode = ["-accel", "tcg"] if timed else ["-accel", "tcg,thread=single", "-icount", ICOUNT]
+        command = [*PEER_MACHINE[arch], *mode, "-nodefaults", "-no-user-config", "-display", "none",
+                   "-m", f"{MEMORY_MIB}M", "-no-reboot", "-kernel", kernel, "-initrd", peer_files(arch, Path(scratch)),
                    "-append", line, "-serial", "stdio"]
         try:
             result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
@@ -135,25 +138,30 @@ def run_peer(arch: str, words: list[str]) -> dict[str, tuple[float, float]] | No
     return parse(text)
 
 
-def table(arch: str, words: list[str]) -> list[dict]:
-    """Runs both, prints the table; rows for JSON."""
+# Where nothing is counted the unit is the time that one instruction of an empty loop takes.
+SPINS = "loop steps"
+
+
+def table(arch: str, words: list[str] = (), timed: bool = False) -> list[dict]:
+    """Runs both, prints the table; rows for JSON. `timed`: by the clock, instructions not counted."""
+    unit, suite = (SPINS, f"time-{arch}") if timed else ("instructions", f"kernel-{arch}")
     build.build(arch)
-    print(f"{arch}: counting on this kernel", file=sys.stderr, flush=True)
-    ours = run_ours(arch, words)
-    print(f"{arch}: counting on {PEER}", file=sys.stderr, flush=True)
-    peer = run_peer(arch, words)
-    print(f"{'instructions, minimum (median)':38} {'ours':>22} {PEER:>26} {'ratio':>7} {'aim':>6}")
+    print(f"{arch}: this kernel", file=sys.stderr, flush=True)
+    ours = run_ours(arch, list(words), timed=timed)
+    print(f"{arch}: {PEER}", file=sys.stderr, flush=True)
+    peer = run_peer(arch, list(words), timed=timed)
+    print(f"{unit + ', minimum (median)':38} {'ours':>22} {PEER:>26} {'ratio':>7} {'aim':>6}")
     found = []
     for row in ROWS:
         if row.name not in ours:
             continue
         low, middle = ours[row.name]
         line = f"{row.title:38} {low:11.1f} ({middle:9.1f})"
-        entry = {"suite": f"kernel-{arch}", "arch": arch, "row": row.title, "unit": "instructions",
+        entry = {"suite": suite, "arch": arch, "row": row.title, "unit": unit,
                  "ours": low, "peer": None, "peer_name": PEER, "ratio": None}
         if peer is not None and row.name in peer:
             peer_low, peer_middle = peer[row.name]
-            given = row.given[arch]
+            given = 0 if timed else row.given[arch]
             ratio = max(0.0, low - given) / max(1.0, peer_low - given)
             entry |= {"peer": peer_low, "ratio": round(ratio, 4), "aim": round(row.aim, 4)}
             if given:

@@ -60,11 +60,17 @@ class System {
 
   // The record that counts the references of a frame named by a leaf: its block's head. nullptr:
   // the frame is not counted (device memory, the zero frame).
-  [[nodiscard]] FrameRecord* counted(base::Pfn frame) {
+  [[nodiscard]] BASE_ALWAYS_INLINE FrameRecord* counted(base::Pfn frame) {
+    FrameRecord* record = records().in_main_range(frame);
+    return BASE_LIKELY(record != nullptr && record->state() >= FrameState::owned)
+               ? record
+               : counted_uncommon(frame);
+  }
+  [[nodiscard]] BASE_NOINLINE FrameRecord* counted_uncommon(base::Pfn frame) {
     FrameRecord* record = records().find(frame);
-    if (BASE_UNLIKELY(record == nullptr)) return nullptr;
+    if (record == nullptr) return nullptr;
     const FrameState state = record->state();
-    if (BASE_UNLIKELY(state == FrameState::tail)) return &records().of(records().head_of(frame));
+    if (state == FrameState::tail) return &records().of(records().head_of(frame));
     return state == FrameState::reserved ? nullptr : record;
   }
 

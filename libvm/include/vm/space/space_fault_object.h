@@ -44,8 +44,8 @@ BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultSt
     }
   }
   Neighbours neighbours;
-  if (answer.is_page() && !(state.write && !mapping.is_shared()) &&
-      mapping.pattern() != Pattern::random) {
+  // A write wants a page of its own, or is the first of memory that nobody has: nothing is near.
+  if (answer.is_page() && !state.write && mapping.pattern() != Pattern::random) {
     find_neighbours(state, neighbours);
   }
   status = table_.with_private_table(state.page, 1, state.batch, [&](LockedTable<M>& table) {

@@ -278,7 +278,10 @@ class PageTable {
   base::Status copy_table(base::Pfn from, base::Pfn to, unsigned level);
   base::Status count_copies(const uint64_t* words, unsigned count, unsigned level);
   void uncount_copies(const uint64_t* words, unsigned count, unsigned level);
+  base::Status copy_entries(uint64_t* source, uint64_t* target, uint32_t resident, unsigned level,
+                            unsigned& end);
   base::Status count_copy(uint64_t word, unsigned level);
+  base::Status count_copy_without_page(uint64_t word, unsigned level);
   uint64_t protect_original(uint64_t* slot, uint64_t word, unsigned level);
 
   // page_table_split.h

@@ -178,10 +178,26 @@ base::Status PageTable<M>::copy_table(base::Pfn from, base::Pfn to, unsigned lev
   uint64_t* source = system_.words(from);
   uint64_t* target = system_.words(to);
   const uint32_t resident = record(from).resident();
-  BASE_DCHECK(record(from).table_pins() == 0, "table with pins is shared");
-  uint32_t copied = 0;
   unsigned i = 0;
-  for (; copied != resident; ++i) {
+  BASE_DCHECK(record(from).table_pins() == 0, "table with pins is shared");
+  BASE_TRY(level == 1 ? copy_entries(source, target, resident, 1, i)
+                      : copy_entries(source, target, resident, level, i));
+  __builtin_memset(&target[i], 0, (entries_per_table - i) * sizeof(uint64_t));
+  FrameRecord& copy = record(to);
+  copy.become_table(level);
+  TableGuard guard(copy, system_.host());
+  copy.add_resident(resident);
+  return {};
+}
+
+// The first `resident` entries that are not absent; `end`: how many places that took. Inlined
+// twice, for tables of leaves alone and for the others.
+template <Machine M>
+BASE_ALWAYS_INLINE base::Status PageTable<M>::copy_entries(uint64_t* source, uint64_t* target,
+                                                           uint32_t resident, unsigned level,
+                                                           unsigned& end) {
+  unsigned i = 0;
+  for (uint32_t copied = 0; copied != resident; ++i) {
     const uint64_t word = system_.mmu().load(&source[i]);
     if (word == 0) {
       target[i] = 0;
@@ -195,22 +211,23 @@ base::Status PageTable<M>::copy_table(base::Pfn from, base::Pfn to, unsigned lev
     target[i] = protect_original(&source[i], word, level);
     ++copied;
   }
-  __builtin_memset(&target[i], 0, (entries_per_table - i) * sizeof(uint64_t));
-  FrameRecord& copy = record(to);
-  copy.become_table(level);
-  TableGuard guard(copy, system_.host());
-  copy.add_resident(resident);
+  end = i;
   return {};
 }
 
 // Counts one more entry like `word`. Error: nothing is counted.
 template <Machine M>
-base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
+BASE_ALWAYS_INLINE base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
+  if (BASE_LIKELY(kind(word, level) == EntryKind::leaf)) {
+    FrameRecord* page = system_.counted(frame(word, level));
+    return page == nullptr ? base::Status() : page->add_references();
+  }
+  return count_copy_without_page(word, level);
+}
+
+template <Machine M>
+BASE_NOINLINE base::Status PageTable<M>::count_copy_without_page(uint64_t word, unsigned level) {
   switch (kind(word, level)) {
-    case EntryKind::leaf: {
-      FrameRecord* page = system_.counted(frame(word, level));
-      return page == nullptr ? base::Status() : page->add_references();
-    }
     case EntryKind::table: {
       BASE_TRY(record(frame(word, level)).add_references());
       shared_.template fetch_add<base::Order::relaxed>(1);
@@ -219,6 +236,7 @@ base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
     case EntryKind::software:
       if (system_.hooks().software_copied == nullptr) return {};
       return system_.hooks().software_copied(system_.hooks().context, decode(word, level).payload);
+    case EntryKind::leaf:
     case EntryKind::absent: return {};
   }
   return {};
@@ -253,11 +271,13 @@ BASE_COLD void PageTable<M>::uncount_copies(const uint64_t* words, unsigned coun
 // Takes the write right from a table entry or a private leaf in place, keeping what the hardware
 // learns meanwhile. Returns the word that stands there now.
 template <Machine M>
-uint64_t PageTable<M>::protect_original(uint64_t* at, uint64_t word, unsigned level) {
+BASE_ALWAYS_INLINE uint64_t PageTable<M>::protect_original(uint64_t* at, uint64_t word,
+                                                           unsigned level) {
   while (true) {
     const uint64_t closed = Format::write_protect(word, level, system_.features());
     if (closed == word) return word;
-    if (kind(word, level) == EntryKind::leaf && has_flag(decode(word, level), LeafFlag::shared)) {
+    if (kind(word, level) == EntryKind::leaf &&
+        (Format::software(word) & uint8_t(LeafFlag::shared)) != 0) {
       return word;
     }
     const uint64_t found = system_.mmu().compare_exchange(at, word, closed);
