@@ -10,6 +10,7 @@
 //   x20..x27  its fields, in order
 
 #include "asm_offsets.h"
+#include "boot/enter_el1.inc"
 #include "boot/leave_el2.inc"
 
   .text
@@ -29,23 +30,7 @@ cpu_secondary_start:
   b.ne    secondary_el1
   LEAVE_EL2 x24, secondary_el1
 secondary_el1:
-  msr     mair_el1, x20
-  msr     tcr_el1, x21
-  msr     ttbr0_el1, x22
-  msr     ttbr1_el1, x23
-  isb
-  tlbi    vmalle1
-  ic      iallu
-  dsb     nsh
-  isb
-  msr     sctlr_el1, x24
-  isb
-  msr     spsel, #1
-  mov     sp, x26
-  mov     x0, x27
-  mov     x29, xzr
-  mov     x30, xzr
-  br      x25
+  ENTER_EL1
   .cfi_endproc
   .size   cpu_secondary_start, . - cpu_secondary_start
   .if (. - cpu_secondary_start) > 1024

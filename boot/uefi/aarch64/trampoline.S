@@ -11,6 +11,7 @@
 //   x20..x27  the handoff's fields, in order
 //
 // Source: Arm ARM (DDI 0487) D1.4 (exception levels), D8.2 (translation), D19.2 (registers).
+#include "boot/enter_el1.inc"
 #include "boot/leave_el2.inc"
 #include "handoff.h"
 
@@ -40,21 +41,5 @@ el1:
   bic x1, x1, #SCTLR_C
   msr sctlr_el1, x1
   isb
-  msr mair_el1, x20
-  msr tcr_el1, x21
-  msr ttbr0_el1, x22
-  msr ttbr1_el1, x23
-  isb
-  tlbi vmalle1
-  ic iallu
-  dsb nsh
-  isb
-  msr sctlr_el1, x24
-  isb
-  msr spsel, #1
-  mov sp, x26
-  mov x0, x27
-  mov x29, xzr
-  mov x30, xzr
-  br x25
+  ENTER_EL1
 trampoline_end:
