@@ -114,6 +114,8 @@ def parse(arguments: list[str]) -> Options:
 def read_rows(name: str) -> list[dict]:
     try:
         rows = json.loads(Path(name).read_text())
+        if not isinstance(rows, list):
+            raise ValueError("not a list")
         for row in rows:
             float(row["ours"]), row_key(row)
     except (OSError, ValueError, TypeError, KeyError) as error:
