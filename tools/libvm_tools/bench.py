@@ -17,7 +17,7 @@ from .status import BAD_USAGE, Stop
 USAGE = """\
 usage: tools/bench [--list] [--json FILE] [--plot FOLDER] [--compare FILE] [SUITE]...
        tools/bench --profile ROW [x86_64|aarch64]
-Runs the named suites, or all; each prints its table. Figures of one row come from one run of one
+Runs the named suites ("schemes": schemes-ARCH of both), or all; each prints its table. Figures of one row come from one run of one
 program: quote their ratio, the machine may be busy. Exit status 0, 1 when a suite failed.
 
   --list        the suites
@@ -26,7 +26,7 @@ program: quote their ratio, the machine may be busy. Exit status 0, 1 when a sui
   --plot FOLDER draw costs against size: fork-ARCH.svg, clone.svg, usercopy.svg
   --compare FILE
                 beside the table: the rows that differ by over 2 % from those of an earlier --json
-  --profile ROW which functions of the kernel the instructions of a row of user/vmbench are in
+  --profile ROW which functions of the kernel the instructions of a row of kernel- or schemes-ARCH are in
   --help        this text"""
 
 
@@ -45,8 +45,9 @@ def guest_suites() -> dict[str, Callable[[], list[dict]]]:
     """Name -> what runs it in a machine, prints its table and returns its rows."""
     found: dict[str, Callable[[], list[dict]]] = {}
     for arch in build.ARCHES:
-        found[f"kernel-{arch}"] = partial(vmbench.table, arch)
-        found[f"time-{arch}"] = partial(vmbench.table, arch, timed=True)
+        for program in vmbench.PROGRAMS:
+            found[f"{program.suite}-{arch}"] = partial(vmbench.table, program, arch)
+        found[f"time-{arch}"] = partial(vmbench.table, vmbench.PROGRAMS[0], arch, timed=True)
         found[f"boot-{arch}"] = partial(bootbench.table, arch)
     return found
 
@@ -66,7 +67,7 @@ def run_guest(name: str, table: Callable[[], list[dict]]) -> tuple[bool, list[di
 def profile(arguments: list[str]) -> int:
     arch = arguments[1] if len(arguments) == 2 else build.ARCHES[0]
     if len(arguments) not in (1, 2) or arch not in build.ARCHES:
-        raise bad("--profile needs a row of vmbench and at most an architecture")
+        raise bad("--profile needs a row of vmbench or callbench and at most an architecture")
     build.setup()
     vmbench.profile(arch, arguments[0])
     return 0
@@ -165,6 +166,9 @@ def bench(arguments: list[str]) -> int:
     build.setup()
     known = suites()
     guests = guest_suites()
+    names = [each for name in names
+             for each in ([f"{name}-{arch}" for arch in build.ARCHES]
+                          if f"{name}-{build.ARCHES[0]}" in guests else [name])]
     unknown = [name for name in names if name not in known and name not in guests]
     if unknown:
         raise bad(f"no suite {unknown[0]}")

@@ -1,4 +1,4 @@
-"""user/vmbench on our kernel and on Linux in the same machine, counted in instructions; and where
+"""user/vmbench and user/callbench on our kernel and on Linux in the same machine, counted in instructions; and where
 the instructions of one of its rows go (--profile)."""
 
 import json
@@ -66,6 +66,25 @@ ROWS = [
 ]
 
 
+SIZES = {"0_B": "0 B", "64_B": "64 B", "4_KiB": "4 KiB", "64_KiB": "64 KiB", "1_MiB": "1 MiB"}
+KINDS = {"call_read": "ask a daemon for", "call_write": "give a daemon",
+         "pipe_read": "ask through pipes for", "pipe_write": "give through pipes"}
+# The peer of a daemon is a process at the other end of a pair of Unix sockets.
+CALL_ROWS = [Row(f"{kind}_{size}", f"{what} {many}", 1, NOTHING)
+             for size, many in SIZES.items() for kind, what in KINDS.items()
+             if (kind, size) not in {("call_write", "0_B"), ("pipe_write", "0_B")}]
+
+
+@dataclass
+class Program:
+    name: str
+    suite: str
+    rows: list[Row]
+
+
+PROGRAMS = [Program("vmbench", "kernel", ROWS), Program("callbench", "schemes", CALL_ROWS)]
+
+
 def parse(text: str) -> dict[str, tuple[float, float]]:
     """Row -> (minimum, median), also of the rows that are made of others."""
     rows = {name: (float(low), float(middle)) for name, low, middle in
@@ -79,16 +98,16 @@ def parse(text: str) -> dict[str, tuple[float, float]]:
     return rows
 
 
-def run_ours(arch: str, words: list[str], qemu: list[str] = (),
+def run_ours(arch: str, program: str, words: list[str], qemu: list[str] = (),
              timed: bool = False) -> dict[str, tuple[float, float]]:
     mode = ["--append", "root=initfs screen=off"] if timed else ["--icount"]
     command = [build.TOP / "tools" / "run", arch, *mode, "--mem", str(MEMORY_MIB),
-               "--timeout", str(SECONDS), "--cmd", " ".join(["vmbench", *words])]
+               "--timeout", str(SECONDS), "--cmd", " ".join([program, *words])]
     for argument in qemu:
         command += ["--qemu", argument]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0 or "\nend" not in result.stdout:
-        raise Stop(QEMU, f"vmbench on {arch} ended with {result.returncode}:\n"
+        raise Stop(QEMU, f"{program} on {arch} ended with {result.returncode}:\n"
                    + (result.stdout + result.stderr)[-2000:])
     return parse(result.stdout)
 
@@ -101,9 +120,9 @@ def archive_entry(name: str, mode: int, data: bytes = b"", device: tuple[int, in
     return header + data + b"\0" * (-len(data) % 4)
 
 
-def peer_files(arch: str, folder: Path) -> Path:
-    """An initial file system that holds vmbench alone, as the first process."""
-    program = (build.folder(arch) / "user" / "vmbench").read_bytes()
+def peer_files(arch: str, name: str, folder: Path) -> Path:
+    """An initial file system that holds the program alone, as the first process."""
+    program = (build.folder(arch) / "user" / name).read_bytes()
     path = folder / "initrd"
     path.write_bytes(archive_entry("dev", 0o40755)
                      + archive_entry("dev/console", 0o20600, device=(5, 1))
@@ -111,7 +130,7 @@ def peer_files(arch: str, folder: Path) -> Path:
     return path
 
 
-def run_peer(arch: str, words: list[str],
+def run_peer(arch: str, program: str, words: list[str],
              timed: bool = False) -> dict[str, tuple[float, float]] | None:
     """None, and a sentence on stderr, when there is no Linux to be had."""
     fetched = subprocess.run([build.TOP / "tools" / "setup", "--peer"], stdin=subprocess.DEVNULL)
@@ -123,7 +142,7 @@ def run_peer(arch: str, words: list[str],
         line = f"console={PEER_CONSOLE[arch]} {PEER_LINE} -- {' '.join(words)}"
         mode = ["-accel", "tcg"] if timed else ["-accel", "tcg,thread=single", "-icount", ICOUNT]
         command = [*PEER_MACHINE[arch], *mode, "-nodefaults", "-no-user-config", "-display", "none",
-                   "-m", f"{MEMORY_MIB}M", "-no-reboot", "-kernel", kernel, "-initrd", peer_files(arch, Path(scratch)),
+                   "-m", f"{MEMORY_MIB}M", "-no-reboot", "-kernel", kernel, "-initrd", peer_files(arch, program, Path(scratch)),
                    "-append", line, "-serial", "stdio"]
         try:
             result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
@@ -133,7 +152,7 @@ def run_peer(arch: str, words: list[str],
                        + (late.stdout or b"").decode(errors="replace")[-2000:]) from late
     text = result.stdout.replace("\r", "")
     if "\nend" not in text:
-        raise Stop(QEMU, f"vmbench on {PEER}, {arch}, did not end well:\n"
+        raise Stop(QEMU, f"{program} on {PEER}, {arch}, did not end well:\n"
                    + (text + result.stderr)[-2000:])
     return parse(text)
 
@@ -142,17 +161,17 @@ def run_peer(arch: str, words: list[str],
 SPINS = "loop steps"
 
 
-def table(arch: str, words: list[str] = (), timed: bool = False) -> list[dict]:
+def table(program: Program, arch: str, words: list[str] = (), timed: bool = False) -> list[dict]:
     """Runs both, prints the table; rows for JSON. `timed`: by the clock, instructions not counted."""
-    unit, suite = (SPINS, f"time-{arch}") if timed else ("instructions", f"kernel-{arch}")
+    unit, suite = (SPINS, f"time-{arch}") if timed else ("instructions", f"{program.suite}-{arch}")
     build.build(arch)
     print(f"{arch}: this kernel", file=sys.stderr, flush=True)
-    ours = run_ours(arch, list(words), timed=timed)
+    ours = run_ours(arch, program.name, list(words), timed=timed)
     print(f"{arch}: {PEER}", file=sys.stderr, flush=True)
-    peer = run_peer(arch, list(words), timed=timed)
+    peer = run_peer(arch, program.name, list(words), timed=timed)
     print(f"{unit + ', minimum (median)':38} {'ours':>22} {PEER:>26} {'ratio':>7} {'aim':>6}")
     found = []
-    for row in ROWS:
+    for row in program.rows:
         if row.name not in ours:
             continue
         low, middle = ours[row.name]
@@ -227,14 +246,16 @@ def short(name: str) -> str:
 
 
 def profile(arch: str, row: str) -> None:
-    if row not in {known.name for known in ROWS}:
-        raise Stop(MISSING, f"no row {row}; there are " + " ".join(known.name for known in ROWS))
+    names = [known.name for program in PROGRAMS for known in program.rows]
+    if row not in names:
+        raise Stop(MISSING, f"no row {row}; there are " + " ".join(names))
+    name = next(each.name for each in PROGRAMS if row in {known.name for known in each.rows})
     build.build(arch)
-    program = build.folder(arch) / "user" / "vmbench"
+    program = build.folder(arch) / "user" / name
     first, end = code_range(program)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "counts"
-        run_ours(arch, [row], ["-plugin", f"{plugin()},out={out},start={symbols(program)['run_rows']:#x},"
+        run_ours(arch, name, [row], ["-plugin", f"{plugin()},out={out},start={symbols(program)['run_rows']:#x},"
                                f"text={first:#x}-{end:#x}"])
         lines = out.read_text().splitlines()
     samples = int(lines[0].split()[1])
