@@ -14,6 +14,37 @@ vm::FrameRecords& records() {
 
 }  // namespace
 
+// ---- PagesOfItem
+
+Outcome<> PagesOfItem::make(base::PageCount count, base::Access most) {
+  BASE_TRY_ASSIGN(lent_, LentPages::create(count, most));
+  return {};
+}
+
+Outcome<> PagesOfItem::map(UserSpace& space) {
+  const auto mapped = lent_->map_into(space);
+  if (!mapped.ok()) {
+    reset();
+    return Errno::no_memory;
+  }
+  mapped_at_ = mapped.value();
+  mapped_in_ = &space;
+  return {};
+}
+
+void PagesOfItem::revoke() {
+  if (UserSpace* space = base::exchange(mapped_in_, nullptr)) {
+    lent_->revoke(*space, mapped_at_);
+  }
+}
+
+void PagesOfItem::reset() {
+  if (lent_ != nullptr) {
+    revoke();
+    base::exchange(lent_, nullptr)->release();
+  }
+}
+
 // ---- PageItem
 
 PageItem::PageItem(UserObject& object, vm::ObjectRange pages, uint64_t ticket)
@@ -23,59 +54,39 @@ PageItem::PageItem(UserObject& object, vm::ObjectRange pages, uint64_t ticket)
 
 PageItem::~PageItem() {
   object_.remove_item(*this);
-  unmap();
 }
 
 Outcome<> PageItem::deliver(UserSpace& space, scheme_submission& to) {
-  BASE_TRY_ASSIGN(lent_, LentPages::create(pages_.count(), base::Right::read | base::Right::write));
+  BASE_TRY(lent_.make(pages_.count(), base::Right::read | base::Right::write));
   for (uint64_t i = 0; i < pages_.count().raw(); ++i) {
     const auto frame = allocate_zeroed_frame();
     if (!frame.ok()) {
-      unmap();
+      lent_.reset();
       return Errno::no_memory;
     }
     records().of(frame.value()).set_state(vm::FrameState::object_page);
-    lent_->put(i, frame.value());
+    lent_.pages().put(i, frame.value());
   }
-  const auto mapped = lent_->map_into(space);
-  if (!mapped.ok()) {
-    unmap();
-    return Errno::no_memory;
-  }
-  mapped_at_ = mapped.value();
-  mapped_in_ = &space;
+  BASE_TRY(lent_.map(space));
   to.opcode = SCHEME_READ_PAGES;
   to.file = object_.node();
   to.value[0] = pages_.first().raw() << base::page_shift;
-  to.buffer = mapped_at_.raw();
+  to.buffer = lent_.address();
   to.size = pages_.count().raw() << base::page_shift;
   return {};
 }
 
-// The daemon's space is the current one, or its queue is dying and keeps it.
-void PageItem::unmap() {
-  if (lent_ == nullptr) {
-    return;
-  }
-  if (UserSpace* space = base::exchange(mapped_in_, nullptr)) {
-    lent_->revoke(*space, mapped_at_);
-  }
-  base::exchange(lent_, nullptr)->release();
-}
-
 void PageItem::undeliver() {
-  unmap();
+  lent_.reset();
 }
 
 // The frames that the daemon has filled become the object's pages; pages that are not owed any more
 // (cut off, failed) are freed.
 void PageItem::attach() {
-  if (UserSpace* space = base::exchange(mapped_in_, nullptr)) {
-    lent_->revoke(*space, mapped_at_);
-  }
+  lent_.revoke();
   for (uint64_t i = 0; i < pages_.count().raw(); ++i) {
     const vm::ObjectPage page = pages_.first() + base::PageCount(i);
-    base::Pfn frame = lent_->take(i);
+    base::Pfn frame = lent_.pages().take(i);
     if (!records().of(frame).is_exclusive()) {
       // Somebody else still has it (another daemon that it was passed on to): its bytes only.
       const auto copy = allocate_frames(0);
@@ -112,7 +123,7 @@ Outcome<> PageItem::answered(const scheme_answer& answer) {
   }
   if (stale) {
     // Written to since the daemon read it: asked for again.
-    unmap();
+    lent_.reset();
     if (auto again = make_ref<PageItem>(object_, pages_, ticket_); again.ok()) {
       Ref<PageItem> item = base::move(again).value();
       if (!object_.queue().submit(Ref<PageItem>(item)).ok()) {
@@ -128,7 +139,7 @@ Outcome<> PageItem::answered(const scheme_answer& answer) {
 }
 
 void PageItem::failed(Errno) {
-  unmap();
+  lent_.reset();
   (void)object_.pages().fail(ticket_, pages_);
 }
 
@@ -145,10 +156,6 @@ StoreItem::StoreItem(UserObject& object, const vm::WriteBack& pages)
   }
 }
 
-StoreItem::~StoreItem() {
-  unmap();
-}
-
 Outcome<> StoreItem::deliver(UserSpace& space, scheme_submission& to) {
   const uint64_t offset = first_.raw() << base::page_shift;
   const uint64_t size = object_.size();
@@ -160,47 +167,31 @@ Outcome<> StoreItem::deliver(UserSpace& space, scheme_submission& to) {
   if (count == 0) {
     return {};  // cut off meanwhile
   }
-  BASE_TRY_ASSIGN(lent_, LentPages::create(base::PageCount(count_), base::Right::read));
+  BASE_TRY(lent_.make(base::PageCount(count_), base::Right::read));
   for (uint64_t i = 0; i < count_; ++i) {
     if (!records().of(frames_[i]).add_references().ok()) {
-      unmap();
+      lent_.reset();
       return Errno::no_memory;
     }
-    lent_->put(i, frames_[i]);
+    lent_.pages().put(i, frames_[i]);
   }
-  const auto mapped = lent_->map_into(space);
-  if (!mapped.ok()) {
-    unmap();
-    return Errno::no_memory;
-  }
-  mapped_at_ = mapped.value();
-  mapped_in_ = &space;
-  to.buffer = mapped_at_.raw();
+  BASE_TRY(lent_.map(space));
+  to.buffer = lent_.address();
   return {};
 }
 
-void StoreItem::unmap() {
-  if (lent_ == nullptr) {
-    return;
-  }
-  if (UserSpace* space = base::exchange(mapped_in_, nullptr)) {
-    lent_->revoke(*space, mapped_at_);
-  }
-  base::exchange(lent_, nullptr)->release();
-}
-
 void StoreItem::undeliver() {
-  unmap();
+  lent_.reset();
 }
 
 Outcome<> StoreItem::answered(const scheme_answer& answer) {
-  unmap();
+  lent_.reset();
   object_.written(ticket_, answer.result < 0 ? base::Status(base::Error::io) : base::Status());
   return {};
 }
 
 void StoreItem::failed(Errno) {
-  unmap();
+  lent_.reset();
   object_.written(ticket_, base::Error::io);
 }
 

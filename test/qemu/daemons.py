@@ -19,6 +19,8 @@ from libvm_tools import build, guest, guest_tree  # noqa: E402
 FILES = guest.environment_number("DAEMONS_FILES", 120)
 KIB = guest.environment_number("DAEMONS_KIB", 1536)
 TIMEOUT = 200 + KIB / 20
+# The archive, two copies of the tree and what is made of it, all in memory at once.
+MEMORY = "1G" if KIB <= 8192 else f"{1 + (KIB * 20 >> 20)}G"
 CRIMES = build.TOP / "user" / "villain" / "villain.c"
 
 # What both busyboxes do, each in an empty folder with tree.tar beside it. It prints no times, owners or
@@ -152,7 +154,7 @@ def one_boot(arch, folder: Path) -> tuple[list[str], guest.Result]:
     (folder / "more").write_text("".join(f"echo '== {name}'\n{text}\n" for name, text, _ in MORE))
     adds = [word for name in ("tree.tar", "script", "more")
             for word in ("--add", f"{folder / name}:/{name}")]
-    result = guest.boot(arch, "--cmd", line, "--append", "root=ramfs", *adds, timeout=TIMEOUT)
+    result = guest.boot(arch, "--cmd", line, "--append", "root=ramfs", "--mem", MEMORY, *adds, timeout=TIMEOUT)
     return result.stdout.decode(errors="replace").splitlines(), result
 
 

@@ -10,7 +10,8 @@ from libvm_tools import build, guest  # noqa: E402
 
 SOURCE = build.TOP / "user" / "starved" / "starved.c"
 # These need allocations whatever was cached: a figure of 0 would mean that nothing was tried.
-MUST_ALLOCATE = {"fork", "exec", "map_touch", "fault", "pipe", "thread"}
+MUST_ALLOCATE = {"fork", "exec", "map_touch", "fault", "pipe", "thread", "scheme_files", "scheme_buffers",
+                 "scheme_mapping", "scheme_passing", "scheme_registration", "scheme_serving"}
 
 
 def starved(arch):

@@ -15,12 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { page = 4096, most_allocations = 2000 };
+#include "user/starved/starved.h"
+#include "user/villain/stage.h"
+
+enum { most_allocations = 2000 };
 
 static int control;
 static int zero;
 
-static void arm(unsigned nth) {
+void arm(unsigned nth) {
   char text[16];
   const int size = snprintf(text, sizeof(text), "%u\n", nth);
   if (write(control, text, (size_t)size) != size) {
@@ -29,7 +32,7 @@ static void arm(unsigned nth) {
   }
 }
 
-static unsigned left(void) {
+unsigned left(void) {
   char text[16] = "";
   if (pread(control, text, sizeof(text) - 1, 0) <= 0) {
     exit(2);
@@ -38,7 +41,7 @@ static unsigned left(void) {
 }
 
 // Each returns 0, or the error number; what it made is gone again.
-static int ended(pid_t child) {
+int ended(pid_t child) {
   int status = 0;
   if (child < 0) {
     return errno;
@@ -350,6 +353,12 @@ static const struct {
     {"directory", do_directory},
     {"thread", do_thread},
     {"memory_file", do_memory_file},
+    {"scheme_files", do_scheme_files},
+    {"scheme_buffers", do_scheme_buffers},
+    {"scheme_mapping", do_scheme_mapping},
+    {"scheme_passing", do_scheme_passing},
+    {"scheme_registration", do_scheme_registration},
+    {"scheme_serving", do_scheme_serving},
 };
 
 // How many allocations were refused in turn before the thing went through.
@@ -373,26 +382,6 @@ static int starve(const char* name, int (*run)(void)) {
   }
   printf("starved: %s: no end of allocations\n", name);
   return -1;
-}
-
-// What the kernel holds when what has ended has been cleared away.
-struct Held {
-  unsigned long free_frames, heap_blocks;
-};
-
-static struct Held held(void) {
-  char text[512] = "";
-  usleep(100000);
-  const int audit = open("/scheme/sys/audit", O_RDONLY);
-  struct Held found = {0, 0};
-  if (audit < 0 || read(audit, text, sizeof(text) - 1) <= 0 ||
-      sscanf(text, "frames_free %lu heap_blocks %lu", &found.free_frames, &found.heap_blocks) !=
-          2) {
-    perror("/scheme/sys/audit");
-    exit(2);
-  }
-  close(audit);
-  return found;
 }
 
 static int run_all(const char* only, int tell) {
@@ -424,6 +413,7 @@ int main(int count, char** words) {
   for (int i = 0; i < 32; ++i) {
     ground[i * page] = (char)(i + 1);
   }
+  const pid_t daemon = start_honest_daemon();
   const char* only = count > 1 ? words[1] : 0;
   // The first time round fills caches, and brings in this program's pages.
   if (run_all(only, 1) != 0) {
@@ -441,6 +431,7 @@ int main(int count, char** words) {
            (long)(after.heap_blocks - before.heap_blocks));
     return 1;
   }
+  kill_it(daemon);
   printf("nothing is missing\n");
   return 0;
 }

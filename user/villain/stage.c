@@ -216,6 +216,23 @@ int look_at(const volatile char* at) {
   return fault != 0 ? fault : -*at;
 }
 
+// ---- What the kernel holds
+
+struct Held held(void) {
+  char text[512] = "";
+  usleep(50000);
+  const int audit = open("/scheme/sys/audit", O_RDONLY);
+  struct Held found = {0, 0};
+  if (audit < 0 || read(audit, text, sizeof(text) - 1) <= 0 ||
+      sscanf(text, "frames_free %lu heap_blocks %lu", &found.free_frames, &found.heap_blocks) !=
+          2) {
+    perror("/scheme/sys/audit");
+    exit(2);
+  }
+  close(audit);
+  return found;
+}
+
 // ---- What is expected
 
 int expect(const char* what, long got, long wanted) {

@@ -49,6 +49,14 @@ char* map_file(const char* path, size_t pages);
 // The signal that reading a byte ends with, else -byte.
 int look_at(const volatile char* at);
 
+// ---- What the kernel holds, when what has just ended has been cleared away
+
+struct Held {
+  unsigned long free_frames;
+  unsigned long heap_blocks;
+};
+struct Held held(void);
+
 // ---- What is expected. False: told.
 int expect(const char* what, long got, long wanted);
 int expect_error(const char* what, long result, int wanted);

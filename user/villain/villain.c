@@ -50,26 +50,6 @@ static const struct Crime crimes[] = {
     {"calls-back-after-answering", calls_back_after_answering},
 };
 
-struct Held {
-  unsigned long free_frames;
-  unsigned long heap_blocks;
-};
-
-static struct Held held(void) {
-  char text[512] = "";
-  usleep(50000);
-  const int audit = open("/scheme/sys/audit", O_RDONLY);
-  struct Held found = {0, 0};
-  if (audit < 0 || read(audit, text, sizeof(text) - 1) <= 0 ||
-      sscanf(text, "frames_free %lu heap_blocks %lu", &found.free_frames, &found.heap_blocks) !=
-          2) {
-    perror("/scheme/sys/audit");
-    exit(2);
-  }
-  close(audit);
-  return found;
-}
-
 static int honest_works(void) {
   char bytes[300];
   const int file = open("/scheme/honest/file", O_RDWR);
