@@ -82,6 +82,43 @@ TEMPLATE_TEST_CASE("a borrower cannot write an object that its lender may only r
   }
 }
 
+// A borrower's protect does not give what the lender does not; and takes and gives what it does.
+TEMPLATE_TEST_CASE("a borrower gains rights to a page by asking its lender alone", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  Process<TestType> borrower(world);
+  const base::Access all = Right::read | Right::write | Right::execute;
+  REQUIRE(lender.map(0x1000, 3, all).ok());
+  REQUIRE(borrow(borrower, lender, 0x1000, 3, 0x5000, all).ok());
+  // Pages 0 and 1 are not what they were when they were lent.
+  REQUIRE(lender.map(0x1000, 1, Right::read).ok());
+  REQUIRE(lender.map(0x1001, 1, Right::read | Right::write).ok());
+  for (uint64_t page = 0x5000; page < 0x5003; ++page) CHECK(borrower.read(page) == 0u);
+  for (const base::Access access : {base::Access(Right::read), base::Access::none(), all}) {
+    REQUIRE(borrower.space.protect(range(0x5000, 3), access).ok());
+  }
+  CHECK_FALSE(borrower.write(0x5000, 1));
+  CHECK(borrower.refusal == vm::Refusal::access);
+  CHECK(borrower.read(0x5000) == 0u);
+  CHECK(borrower.write(0x5001, 2));
+  CHECK(borrower.write(0x5002, 3));
+  const auto executes = [&](uint64_t page) {
+    return borrower.translate(page, Right::execute).has_value();
+  };
+  CHECK_FALSE(executes(0x5000));
+  CHECK_FALSE(executes(0x5001));
+  CHECK(executes(0x5002));
+  CHECK(lender.read(0x1001) == 2u);
+  // What the lender's own protect gives is there for the asking.
+  REQUIRE(lender.space.protect(range(0x1000, 1), all).ok());
+  CHECK(borrower.write(0x5000, 4));
+  CHECK(executes(0x5000));
+  CHECK(lender.read(0x1000) == 4u);
+  lender.space.check();
+  borrower.space.check();
+}
+
 TEMPLATE_TEST_CASE("a clone of the lender gets copies, a clone of the borrower borrows too", "",
                    x86_64::Format, aarch64::Format) {
   World<TestType> world;

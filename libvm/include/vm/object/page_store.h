@@ -137,19 +137,16 @@ void PageStore<F>::finish_removal(MemoryObject& object, ObjectRange pages) {
 
 template <class F>
 void PageStore<F>::destroy() {
-  {
-    base::Guard guard(lock);
-    index_.for_each(everything, [this](ObjectPage, Slot& slot) {
-      const PageSlot was = read(slot);
-      slot.template store<base::Order::relaxed>(0);
-      if (was.is_resident()) {
-        resident_.template store<base::Order::relaxed>(resident() - 1);
-        system_.frames.drop(was.frame());
-      }
-      return true;
-    });
-    index_.destroy();
-  }
+  index_.for_each(everything, [this](ObjectPage, Slot& slot) {
+    const PageSlot was = read(slot);
+    slot.template store<base::Order::relaxed>(0);
+    if (was.is_resident()) {
+      resident_.template store<base::Order::relaxed>(resident() - 1);
+      system_.frames.drop(was.frame());
+    }
+    return true;
+  });
+  index_.destroy();
   BASE_CHECK(resident() == 0, "object lost count of its pages");
 }
 

@@ -356,6 +356,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   void serve_private(FaultState& state, LockedTable<M>& table);
   void serve_present(FaultState& state, LockedTable<M>& table);
   void serve_object(FaultState& state, LockedTable<M>& table, const PageAnswer& answer);
+  [[nodiscard]] static bool is_lent(const Mapping& mapping);
+  [[nodiscard]] static uint8_t leaf_flags(const Mapping& mapping);
+  [[nodiscard]] static bool must_ask(const FaultState& state, const Entry& leaf);
   void copy_on_write(FaultState& state, LockedTable<M>& table, const Entry& entry);
   void upgrade(FaultState& state, LockedTable<M>& table, const Entry& entry);
   void find_neighbours(const FaultState& state, Neighbours& neighbours);

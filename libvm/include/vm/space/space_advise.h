@@ -296,7 +296,6 @@ void AddressSpace<M>::drop_pages(MemoryObject& object, ObjectRange pages) {
 // Removes the entries that name a page of the object; private copies stay, lent ones (pinned) too.
 template <Machine M>
 void AddressSpace<M>::drop_object_pages(base::VpnRange range, Batch& batch) {
-  typename Epochs<Host>::Section section(system_.epochs());
   table_.visit(range, [&](const Found& found) {
     if (found.entry.kind != EntryKind::leaf || has_flag(found.entry, LeafFlag::pinned)) return;
     FrameRecord* record = machine().counted(found.entry.frame);
@@ -310,6 +309,8 @@ void AddressSpace<M>::drop_object_pages(base::VpnRange range, Batch& batch) {
   });
 }
 
+// Beside faults: one that has marked the page dirty before leaves a dirty entry behind for the next
+// time.
 template <Machine M>
 void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
   Operation operation(*this);
@@ -317,7 +318,6 @@ void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
   for_each_mapping_of(object, pages, [&](const Mapping& mapping, base::VpnRange range) {
     if (!mapping.is_shared()) return;
     while (true) {
-      system_.epochs().close(gate_);
       base::Result<Reserve> reserve = table_.prepare(
           range, Prepare::present,
           large_leaves_.template load<base::Order::relaxed>() != 0 ? LargeLeaves::possible
@@ -329,10 +329,9 @@ void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
         typename Epochs<Host>::Section section(system_.epochs());
         table_.harvest(range, Harvest::clear_dirty, operation.batch,
                        [&](const Found& found) { note_dirty(found); });
+        return;
       }
-      operation.batch.settle();
-      system_.epochs().open(gate_);
-      if (reserve.ok()) return;
+      operation.batch.settle();  // what it holds may be what others need
       machine().host().relax();
     }
   });

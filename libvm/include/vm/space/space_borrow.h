@@ -214,6 +214,7 @@ void AddressSpace<M>::give_back(base::Vpn page, base::Pfn frame) {
   base::Guard guard(lock_);
   // A loan's borrowers find its pages without the lock, by their pins.
   if (!loans_.empty()) return;
+  typename Epochs<Host>::Section section(system_.epochs());
   const Found found = table_.lookup(page);
   if (found.entry.kind != EntryKind::leaf || found.level != 1 || found.entry.frame != frame ||
       !has_flag(found.entry, LeafFlag::pinned)) {
@@ -358,7 +359,6 @@ base::Result<base::PageCount> AddressSpace<M>::prepare_arrival(AddressSpace& giv
   BASE_TRY(giver.table_.prepare(source, Prepare::present, LargeLeaves::none, from));
   BASE_TRY_ASSIGN(typename PageTable<M>::Arrival arrival,
                   table_.prepare_arrival(target, edges, to));
-  typename Epochs<Host>::Section section(system_.epochs());
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
     if (found.entry.kind == EntryKind::absent) {
@@ -399,7 +399,6 @@ void AddressSpace<M>::move_mappings(AddressSpace& giver, base::VpnRange source,
 template <Machine M>
 void AddressSpace<M>::move_pages(AddressSpace& giver, base::VpnRange source, base::VpnRange target,
                                  Reserve& tables, Batch& from, Batch& to) {
-  typename Epochs<Host>::Section section(system_.epochs());
   for (base::Vpn page = source.first(); page < source.end();) {
     const Found found = giver.table_.lookup(page);
     if (found.entry.kind == EntryKind::absent) {

@@ -15,12 +15,19 @@ struct AddressSpace<M>::FaultState {
   // What the table work came to.
   enum class Result : uint8_t { done, again, split };
 
-  FaultState(const MappingMap::Reading& found, base::Vpn faulting, bool writes, Batch& tlb)
-      : reading(found), mapping(found.mapping()), page(faulting), write(writes), batch(tlb) {}
+  FaultState(const MappingMap::Reading& found, base::Vpn faulting, base::Access access, bool writes,
+             Batch& tlb)
+      : reading(found),
+        mapping(found.mapping()),
+        page(faulting),
+        wanted(access),
+        write(writes),
+        batch(tlb) {}
 
   const MappingMap::Reading& reading;
   const Mapping& mapping;
   base::Vpn page;
+  base::Access wanted;
   bool write;
   Batch& batch;
   Result result = Result::done;
@@ -71,7 +78,7 @@ FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request, Ownership o
   const base::Access wanted = request.access.without(base::Right::user);
   if (BASE_UNLIKELY(!mapping.access().has(wanted))) return refuse(Refusal::access);
   Batch batch = table_.batch();
-  FaultState state(reading, page, write, batch);
+  FaultState state(reading, page, wanted, write, batch);
   base::Status status;
   if (BASE_LIKELY(mapping.object() == nullptr)) {
     if (BASE_UNLIKELY(wants_large(mapping)) && try_large(state)) {
@@ -188,6 +195,7 @@ void AddressSpace<M>::upgrade(FaultState& state, LockedTable<M>& table, const En
   base::Access access = state.mapping.access().with(base::Right::user);
   if (!entry.access.can_write()) access = access.without(base::Right::write);
   access = Format::granted(access, machine().features());
+  if (has_flag(entry, LeafFlag::lent)) access = entry.access;
   if (entry.access == access && entry.accessed && (entry.dirty || !state.write)) {
     count(FaultKind::spurious);
     // Where the hardware keeps a translation that faulted, it has to go, and so have the table

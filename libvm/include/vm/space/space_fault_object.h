@@ -29,8 +29,7 @@ BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultSt
   PageAnswer answer = PageAnswer::absent();
   const Found there = table_.lookup(state.page);
   // A private copy, or a page that only lacks rights, needs no asking.
-  if (there.entry.kind != EntryKind::leaf ||
-      (state.write && mapping.is_shared() && !there.entry.access.can_write())) {
+  if (there.entry.kind != EntryKind::leaf || must_ask(state, there.entry)) {
     const PageUse use = state.write && mapping.is_shared() ? PageUse::write : PageUse::read;
     answer = mapping.object()->page(mapping.object_page_of(state.page), use);
     if (answer.kind() == PageAnswer::Kind::wait) {
@@ -42,6 +41,10 @@ BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultSt
                     : answer.error() == base::Error::access_denied ? Refusal::access
                                                                    : Refusal::bus);
     }
+  }
+  if (answer.is_page() && is_lent(mapping) && !answer.most().has(state.wanted)) {
+    machine().drop_frame(answer.frame());
+    return refuse(Refusal::access);
   }
   Neighbours neighbours;
   // A write wants a page of its own, or is the first of memory that nobody has: nothing is near.
@@ -56,6 +59,26 @@ BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultSt
   if (!status.ok() && answer.is_page()) machine().drop_frame(answer.frame());
   drop_neighbours(neighbours);
   return base::nothing;
+}
+
+// Shared with the space that lends it, which says what may be done with each page.
+template <Machine M>
+bool AddressSpace<M>::is_lent(const Mapping& mapping) {
+  return mapping.is_shared() && mapping.object()->kind() == ObjectKind::borrowed;
+}
+
+template <Machine M>
+uint8_t AddressSpace<M>::leaf_flags(const Mapping& mapping) {
+  if (!mapping.is_shared()) return 0;
+  return uint8_t(LeafFlag::shared) | (is_lent(mapping) ? uint8_t(LeafFlag::lent) : uint8_t(0));
+}
+
+// Whether a right that the leaf lacks is the object's to give.
+template <Machine M>
+bool AddressSpace<M>::must_ask(const FaultState& state, const Entry& leaf) {
+  if (!state.mapping.is_shared()) return false;
+  return (state.write && !leaf.access.can_write()) ||
+         (is_lent(state.mapping) && !leaf.access.has(state.wanted));
 }
 
 // A page of an object. `answer` is its page with a reference, which the entry takes over or which
@@ -85,7 +108,7 @@ void AddressSpace<M>::serve_object(FaultState& state, LockedTable<M>& table,
       }
       return;
     }
-    if (state.write && !entry.access.can_write()) {
+    if (must_ask(state, entry)) {
       if (!answer.is_page()) {
         state.result = FaultState::Result::again;
         return;
@@ -97,14 +120,16 @@ void AddressSpace<M>::serve_object(FaultState& state, LockedTable<M>& table,
         table.change(state.page, state.batch, [&](const Entry& now) {
           Entry next = now;
           next.access = access;
-          next.accessed = next.dirty = true;
+          next.accessed = true;
+          if (state.write) next.dirty = true;
           return next;
         });
       } else {
         Entry leaf = entry;
         leaf.frame = answer.frame();
         leaf.access = access;
-        leaf.accessed = leaf.dirty = true;
+        leaf.accessed = true;
+        leaf.dirty = state.write;
         table.change(state.page, state.batch, [&](const Entry&) { return leaf; });
       }
       count(FaultKind::object);
@@ -142,7 +167,7 @@ void AddressSpace<M>::serve_object(FaultState& state, LockedTable<M>& table,
   leaf.memory_type = answer.memory_type();
   leaf.accessed = true;
   leaf.dirty = state.write;
-  if (mapping.is_shared()) leaf.software = uint8_t(LeafFlag::shared);
+  leaf.software = leaf_flags(mapping);
   table.install(state.page, leaf);
   count(FaultKind::object);
 }
@@ -186,7 +211,7 @@ void AddressSpace<M>::map_neighbours(FaultState& state, LockedTable<M>& table,
         item.frame,
         Format::granted(access.intersect(item.most.with(base::Right::user)), machine().features()));
     leaf.memory_type = item.type;
-    if (mapping.is_shared()) leaf.software = uint8_t(LeafFlag::shared);
+    leaf.software = leaf_flags(mapping);
     table.install(item.page, leaf);
   }
   if (neighbours.count != left) count(FaultKind::around, neighbours.count - left);

@@ -389,7 +389,6 @@ RangeContent AddressSpace<M>::remove_entries(Operation& operation, base::VpnRang
   }
   const RangeContent content = table_.content(range);
   if (BASE_UNLIKELY(content == RangeContent::entries)) {
-    typename Epochs<Host>::Section section(system_.epochs());
     table_.visit(range, [&](const Found& found) {
       table_
           .with_private_table(found.first, found.level, operation.batch,

@@ -162,7 +162,6 @@ void AddressSpace<M>::check() {
 // large leaf may span mappings that differ in other things than rights.
 template <Machine M>
 void AddressSpace<M>::check_entries() {
-  typename Epochs<Host>::Section section(system_.epochs());
   table_.visit(user_pages(), [&](const Found& found) {
     const base::VpnRange pages = base::VpnRange::of(found.first, entry_span(found.level));
     for (base::Vpn at = pages.first(); at < pages.end();) {

@@ -14,6 +14,7 @@ namespace vm {
 enum class LeafFlag : uint8_t {
   shared = 1,  // of a shared mapping: a clone keeps the write right
   pinned = 2,  // a clone copies the page at once; counted in the pins of the table
+  lent = 4,    // another space's page: it gains rights by asking that space, through a fault
 };
 constexpr bool has_flag(const Entry& entry, LeafFlag flag) {
   return (entry.software & uint8_t(flag)) != 0;
@@ -30,7 +31,9 @@ class LockedTable {
         words_(system.words(frame)),
         record_(record),
         level_(level),
-        first_(base::align_down(page.raw(), entry_span(level + 1).raw())) {}
+        first_(base::align_down(page.raw(), entry_span(level + 1).raw())) {
+    BASE_DCHECK(record.is_locked(), "LockedTable of a table that is not locked");
+  }
   LockedTable(const LockedTable&) = delete;
   LockedTable& operator=(const LockedTable&) = delete;
 

@@ -157,7 +157,8 @@ class PageTable {
   void trim(base::VpnRange range, base::VpnRange hole, Batch& batch);
 
   // Gives every leaf of the range the rights `access` (of the mapping; granted() is applied).
-  // Private leaves get the write right only where their page is this space's alone. Prepared as
+  // Private leaves get the write right only where their page is this space's alone, lent ones no
+  // right that they do not have. Prepared as
   // `closed` says. Rights lost are named in the batch.
   void protect(base::VpnRange range, base::Access access, ClosedTables closed, Reserve& reserve,
                Batch& batch);
@@ -199,8 +200,8 @@ class PageTable {
 
   // ---- Looking ---------------------------------------------------------------------------------
 
-  // Calls visit(Found) for every leaf and software entry of the range, ascending. Lock-free, in an
-  // epoch section.
+  // Calls visit(Found) for every leaf and software entry of the range, ascending. Lock-free; in an
+  // epoch section, or by a writer while faults are kept out.
   template <class Visit>
   void visit(base::VpnRange range, Visit&& visit);
   // The same; the leaf's accessed or dirty bits are cleared and visit sees them as they were.
@@ -304,6 +305,7 @@ class PageTable {
   Pins remove_entries(Place place, base::Vpn first, unsigned index, unsigned end, Batch& batch);
   Pins uncount_pins(FrameRecord& table, uint32_t count) BASE_REQUIRES(table);
   bool is_pinned(uint64_t word, unsigned level);
+  void forget_tables(Batch& batch);
   void trim_in(Place place, base::VpnRange range, base::VpnRange hole, Batch& batch);
   void detach_empty(Place place, base::Vpn page, base::Pfn child, Batch& batch);
   void protect_in(Place place, base::VpnRange range, Protection protection, Reserve& reserve,

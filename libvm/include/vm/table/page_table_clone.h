@@ -49,8 +49,7 @@ base::Status PageTable<M>::clone_to(PageTable& child, Batch& batch) {
   uint64_t* copies = system_.words(child.root_);
   base::Status status;
   {
-    FrameRecord& root = record(root_);
-    TableGuard guard(root, system_.host());
+    const FrameRecord& root = record(root_);
     FrameRecord& locked_child = record(child.root_);
     TableGuard child_guard(locked_child, system_.host());
     BASE_CHECK(locked_child.resident() == 0, "clone into a table that is not empty");
@@ -77,7 +76,8 @@ base::Status PageTable<M>::clone_to(PageTable& child, Batch& batch) {
 }
 
 // The copy of one entry, counted; the original loses the write right unless it leads to pins: then
-// the copy is made of new tables and pages as far as the pins reach. The table's lock is held.
+// the copy is made of new tables and pages as far as the pins reach. Nobody else changes the
+// tables.
 template <Machine M>
 base::Result<uint64_t> PageTable<M>::copy_pinned_entry(uint64_t* at, unsigned level) {
   const uint64_t word = system_.mmu().load(at);
@@ -109,11 +109,9 @@ base::Result<base::Pfn> PageTable<M>::copy_pinned(base::Pfn from, unsigned level
   record(to).become_table(level);
   base::Status status;
   {
-    FrameRecord& locked = record(from);
-    TableGuard guard(locked, system_.host());
     FrameRecord& locked_copy = record(to);
     TableGuard copy_guard(locked_copy, system_.host());
-    uint32_t left = locked.resident();
+    uint32_t left = record(from).resident();
     for (unsigned i = 0; left != 0; ++i) {
       if (system_.mmu().load(&source[i]) == 0) continue;
       --left;

@@ -179,6 +179,7 @@ base::Status PageTable<M>::copy_table(base::Pfn from, base::Pfn to, unsigned lev
   uint64_t* target = system_.words(to);
   const uint32_t resident = record(from).resident();
   unsigned i = 0;
+  BASE_DCHECK(record(from).is_locked(), "table copied without its lock");
   BASE_DCHECK(record(from).table_pins() == 0, "table with pins is shared");
   BASE_TRY(level == 1 ? copy_entries(source, target, resident, 1, i)
                       : copy_entries(source, target, resident, level, i));

@@ -158,6 +158,7 @@ typename PageTable<M>::Pins PageTable<M>::remove_entries(Place place, base::Vpn 
   uint32_t left = table.resident();
   uint32_t removed = 0;
   uint32_t unpinned = 0;
+  bool tables = false;
   const bool has_pins = table.table_pins() != 0;
   const uint64_t span = entry_span(place.level).raw();
   for (unsigned i = index; i < end && removed != left; ++i) {
@@ -173,6 +174,7 @@ typename PageTable<M>::Pins PageTable<M>::remove_entries(Place place, base::Vpn 
         batch.retire_leaf(word, place.level);
         break;
       case EntryKind::table:
+        tables = true;
         batch.forget(pages, Invalidate::walk);
         batch.retire_table(frame(word, place.level));
         break;
@@ -186,7 +188,16 @@ typename PageTable<M>::Pins PageTable<M>::remove_entries(Place place, base::Vpn 
     }
   }
   table.remove_resident(removed);
+  if (tables) forget_tables(batch);
   return uncount_pins(table, unpinned);
+}
+
+// A fault that has found its mapping before it went makes its path again, and only then sees that
+// the mapping is gone. Where an entry is broken before another is made (aarch64), the old one is
+// forgotten before the lock of its table is let go.
+template <Machine M>
+void PageTable<M>::forget_tables(Batch& batch) {
+  if constexpr (TlbDirectory<M>::broadcasts) batch.flush();
 }
 
 template <Machine M>
@@ -213,6 +224,7 @@ void PageTable<M>::trim_in(Place place, base::VpnRange range, base::VpnRange hol
   }
 }
 
+// A fault that is on its way here finds its mapping gone, or the table retired by drop_subtree().
 template <Machine M>
 void PageTable<M>::detach_empty(Place place, base::Vpn page, base::Pfn child, Batch& batch) {
   {
@@ -221,11 +233,11 @@ void PageTable<M>::detach_empty(Place place, base::Vpn page, base::Pfn child, Ba
     FrameRecord& locked_child = record(child);
     TableGuard child_guard(locked_child, system_.host());
     if (locked_child.resident() != 0) return;
-    locked_child.retire();
     system_.mmu().exchange(slot(place.table, page, place.level), 0);
     locked.remove_resident();
+    batch.forget(base::VpnRange::single(page), Invalidate::walk);
+    forget_tables(batch);
   }
-  batch.forget(base::VpnRange::single(page), Invalidate::walk);
   batch.retire_table(child);
 }
 
@@ -299,9 +311,13 @@ void PageTable<M>::protect_entries(Place place, base::Vpn first, unsigned index,
   table.publish();
 }
 
-// The rights of its mapping, the write right only where the leaf may have it.
+// The rights of its mapping, the write right only where the leaf may have it; of a page that is
+// lent those it has already.
 template <Machine M>
 base::Access PageTable<M>::leaf_rights(uint64_t leaf, unsigned level, base::Access access) {
+  if (BASE_UNLIKELY((Format::software(leaf) & uint8_t(LeafFlag::lent)) != 0)) {
+    return access.intersect(Format::access(leaf, level, system_.features()));
+  }
   if (!access.can_write() || (Format::software(leaf) & uint8_t(LeafFlag::shared)) != 0) {
     return access;
   }
