@@ -270,6 +270,128 @@ typedef struct vm_page_state {
 
 vm_page_state vm_space_page(vm_space* space, uint64_t page);
 
+/* Makes the pages present, as if each had been accessed so. Stops at the first that cannot be. */
+vm_fault_result vm_space_populate(vm_space* space, vm_range pages, unsigned access);
+
+typedef enum vm_move {
+  VM_MOVE_NEVER = 0, /* grow or shrink in place, or VM_NO_ADDRESS_RANGE */
+  VM_MOVE_MAY,       /* in place if possible, else anywhere */
+  VM_MOVE_FIXED      /* to `page`; what is there is replaced */
+} vm_move;
+
+typedef struct vm_remap_request {
+  vm_range source; /* one mapping, or part of one */
+  uint64_t count;  /* pages from now on */
+  vm_move move;
+  uint64_t page; /* if VM_MOVE_FIXED */
+  bool leave;    /* the mapping stays at its old place too, without contents */
+} vm_remap_request;
+
+/* Moves page tables, not contents. VM_NOT_MAPPED, VM_INVALID_ARGUMENT (empty; the ranges overlap),
+ * VM_ACCESS_DENIED (below the usable pages), VM_NO_ADDRESS_RANGE, VM_OUT_OF_MEMORY. */
+vm_page_result vm_space_remap(vm_space* space, const vm_remap_request* request);
+/* Maps pages of `lender` here: both see what either writes; `rights` are at most the lender's. What
+ * the lender unmaps later is VM_REFUSED_BUS here. VM_WOULD_DEADLOCK (a circle of loans),
+ * VM_NOT_MAPPED (a hole), VM_ACCESS_DENIED, and what vm_space_map fails with. */
+vm_page_result vm_space_borrow(vm_space* space, vm_space* lender, vm_range source, unsigned rights,
+                               vm_placement placement, uint64_t page);
+/* Moves mappings with their contents from `giver` to here. VM_NOT_MAPPED (a hole), VM_BUSY
+ * (borrowed pages, or one of the spaces lends some), and what vm_space_map fails with. */
+vm_page_result vm_space_transfer(vm_space* space, vm_space* giver, vm_range source,
+                                 vm_placement placement, uint64_t page);
+
+typedef enum vm_advice {
+  VM_ADVICE_NORMAL = 0,
+  VM_ADVICE_RANDOM,
+  VM_ADVICE_SEQUENTIAL,
+  VM_ADVICE_WILL_NEED, /* ask for what is not resident, do not wait */
+  VM_ADVICE_DONT_NEED, /* drop; private memory reads as zeros afterwards */
+  VM_ADVICE_FREE,      /* private zero-fill memory may be dropped */
+  VM_ADVICE_REMOVE,    /* drop from the shared object too */
+  VM_ADVICE_HUGE_PAGES,
+  VM_ADVICE_NO_HUGE_PAGES,
+  VM_ADVICE_DONT_FORK, /* clones have nothing there */
+  VM_ADVICE_DO_FORK,
+  VM_ADVICE_WIPE_ON_FORK, /* clones have zeros there */
+  VM_ADVICE_KEEP_ON_FORK,
+  VM_ADVICE_POPULATE_READ,
+  VM_ADVICE_POPULATE_WRITE
+} vm_advice;
+
+/* VM_NOT_MAPPED (a hole; what is mapped has been advised), VM_INVALID_ARGUMENT (does not fit a
+ * mapping), VM_ACCESS_DENIED, VM_BUS, VM_WOULD_BLOCK (a pager owes pages), VM_OUT_OF_MEMORY. */
+vm_status vm_space_advise(vm_space* space, vm_range pages, vm_advice advice);
+
+typedef enum vm_locking {
+  VM_LOCK_NONE = 0, /* unlocks */
+  VM_LOCK_ON_FAULT, /* pages stay once they are there */
+  VM_LOCK_ALL       /* and are brought in now */
+} vm_locking;
+
+/* Locked pages refuse to be dropped, and count against a limit. VM_NOT_MAPPED (a hole),
+ * VM_LIMIT_EXCEEDED: nothing is locked. VM_OUT_OF_MEMORY, VM_WOULD_BLOCK: locked, but some pages
+ * are not there. */
+vm_status vm_space_lock(vm_space* space, vm_range pages, vm_locking locking);
+/* What is mapped now, and what will be. */
+vm_status vm_space_lock_all(vm_space* space, vm_locking present, vm_locking future);
+
+/* How far writing back has got: the caller's storage, from vm_sync_begin on, nothing to release. */
+typedef struct vm_sync {
+  uint64_t storage[12];
+} vm_sync;
+
+typedef enum vm_sync_mode {
+  VM_SYNC_START = 0, /* writing back begins */
+  VM_SYNC_WAIT,      /* and is waited for: VM_WOULD_BLOCK */
+  VM_SYNC_INVALIDATE /* only: VM_BUSY when part of it is locked */
+} vm_sync_mode;
+
+typedef struct vm_sync_result {
+  vm_status status; /* VM_WOULD_BLOCK: wait, vm_wait_end, then go on with the same vm_sync */
+  vm_wait wait;     /* if VM_WOULD_BLOCK */
+} vm_sync_result;
+
+/* VM_INVALID_ARGUMENT. */
+vm_status vm_sync_begin(vm_sync* sync, vm_range pages);
+/* Gives dirty pages of shared paged objects to their pagers. VM_NOT_MAPPED (holes; the rest has
+ * been done), VM_IO and VM_DEAD (what could be written has been). */
+vm_sync_result vm_space_sync(vm_space* space, vm_sync* sync, vm_sync_mode mode);
+
+typedef struct vm_mapping {
+  vm_range pages; /* count 0: none at the page or above it */
+  unsigned rights;
+  unsigned most;
+  bool shared;
+  bool has_object;
+  uint64_t object_page;
+} vm_mapping;
+
+/* The mapping at the page, or the next one above it. */
+vm_mapping vm_space_mapping(vm_space* space, uint64_t page);
+
+typedef struct vm_space_counts {
+  uint64_t mappings;
+  uint64_t mapped; /* pages, these and the next */
+  uint64_t resident;
+  uint64_t committed; /* private and writable */
+  uint64_t locked;
+} vm_space_counts;
+
+/* Walks what is resident. */
+vm_space_counts vm_space_statistics(vm_space* space);
+
+typedef struct vm_space_limits {
+  uint64_t mapped; /* pages, these and the next */
+  uint64_t committed;
+  uint64_t locked;
+  uint64_t stack;
+  uint64_t mappings;
+} vm_space_limits;
+
+vm_space_limits vm_space_get_limits(vm_space* space);
+/* What is there already stays. */
+void vm_space_set_limits(vm_space* space, const vm_space_limits* limits);
+
 void vm_space_activate(vm_space* space);
 void vm_space_deactivate(vm_space* space);
 

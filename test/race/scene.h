@@ -3,6 +3,8 @@
 // and settle() checks what must always be so.
 #pragma once
 
+#include <catch2/catch.hpp>
+
 #include <cstdlib>
 #include <optional>
 
@@ -57,6 +59,7 @@ class Scene {
       : world(options_for(frames)),
         system(*world.system),
         objects{world.frames, system.epochs(), system.mappers()} {
+    before_ = world.frames_in_use();
     must(system.start(), "start");
     at_start_ = world.frames_in_use();
     vm::SpaceOptions options;
@@ -80,6 +83,7 @@ class Scene {
     if (now != at_start_) {
       sim::fail(sim::Rule::mismatch, "%lld frames leaked", (long long)(now - at_start_));
     }
+    require(world.frames_in_use() == before_, "the zero frame leaked");
   }
 
   Space& space(unsigned i) { return *spaces_[i]; }
@@ -191,6 +195,7 @@ class Scene {
   }
 
   std::optional<Space> spaces_[2];
+  uint64_t before_ = 0;
   uint64_t at_start_ = 0;
 };
 

@@ -7,6 +7,7 @@
 
 #include "sim/explorer.h"
 #include "sim/lock.h"
+#include "vm/object/paged.h"
 #include "vm/object/shared_anonymous.h"
 
 using base::PageCount;
@@ -276,6 +277,101 @@ TEST_CASE("two first touches of a shared page make one page", "[object]") {
     object.release();
     world.finish();
   });
+}
+
+TEST_CASE("a first touch beside the end of its page leaves none behind", "[object]") {
+  require_explored({.preemptions = 2}, [](Scheduler& scheduler) {
+    World world;
+    vm::ObjectSystem<Frames> system{world.frames, *world.epochs, world.mappers};
+    vm::SharedAnonymous<Frames> object(system, PageCount(4));
+    scheduler.spawn(0, [&] { (void)object.resize(PageCount(0)); });
+    scheduler.spawn(1, [&] {
+      Section section(*world.epochs);
+      const vm::PageAnswer answer = object.page(vm::ObjectPage(2), vm::PageUse::write);
+      if (answer.is_page()) world.frames.drop(answer.frame());
+    });
+    scheduler.run();
+    if (object.resident_pages().raw() != 0) throw "a page past the end";
+    object.check();
+    object.release();
+    world.finish();
+  });
+}
+
+namespace {
+
+// A pager that knows whether it is called after its end.
+struct Mortal final : vm::Pager {
+  base::Atomic<int> dead{0};
+  uint64_t ticket = 0;
+  base::Status request(vm::MemoryObject&, vm::ObjectRange, uint64_t with) override {
+    ticket = with;
+    if (dead.load() != 0) throw "a dead pager is asked";
+    return {};
+  }
+  base::Status write_back(vm::MemoryObject&, const vm::WriteBack&) override {
+    if (dead.load() != 0) throw "a dead pager is written to";
+    return {};
+  }
+};
+
+const base::Access all_rights = base::Right::read | base::Right::write | base::Right::user;
+
+}  // namespace
+
+TEST_CASE("an answer beside a truncation leaves no page past the end", "[object]") {
+  require_explored({.preemptions = 2}, [](Scheduler& scheduler) {
+    World world;
+    Mortal pager;
+    vm::ObjectSystem<Frames> system{world.frames, *world.epochs, world.mappers};
+    vm::Paged<Frames> object(system, pager, PageCount(4), all_rights);
+    object.will_need({vm::ObjectPage(2), vm::ObjectPage(3)});
+    const Pfn frame = world.frames.allocate().value();
+    scheduler.spawn(0, [&] { (void)object.resize(PageCount(1)); });
+    scheduler.spawn(1, [&] {
+      const Pfn frames[] = {frame};
+      if (!object.attach(pager.ticket, base::Bytes(2 * 4096), frames).ok()) {
+        world.frames.free(frame);
+      }
+    });
+    scheduler.run();
+    object.check();
+    object.release();
+    world.finish();
+  });
+}
+
+TEST_CASE("a pager that has died is called no more", "[object]") {
+  for (const bool writes : {false, true}) {
+    require_explored({.preemptions = 2}, [&](Scheduler& scheduler) {
+      World world;
+      Mortal pager;
+      vm::ObjectSystem<Frames> system{world.frames, *world.epochs, world.mappers};
+      vm::Paged<Frames> object(system, pager, PageCount(4), all_rights);
+      if (writes) {
+        object.will_need({vm::ObjectPage(2), vm::ObjectPage(3)});
+        const Pfn frames[] = {world.frames.allocate().value()};
+        if (!object.attach(pager.ticket, base::Bytes(2 * 4096), frames).ok()) throw "attach";
+        Section section(*world.epochs);
+        world.frames.drop(object.page(vm::ObjectPage(2), vm::PageUse::write).frame());
+      }
+      scheduler.spawn(0, [&] {
+        object.pager_died();
+        pager.dead.store(1);
+      });
+      scheduler.spawn(1, [&] {
+        if (writes) {
+          vm::SyncRun run({vm::ObjectPage(0), vm::ObjectPage(4)});
+          (void)object.sync(run);
+        } else {
+          object.will_need({vm::ObjectPage(1), vm::ObjectPage(2)});
+        }
+      });
+      scheduler.run();
+      object.release();
+      world.finish();
+    });
+  }
 }
 
 TEST_CASE("frames change hands between CPUs that allocate and free", "[frame]") {

@@ -16,6 +16,7 @@ struct Space {
   vm::TlbContext context;
   base::Pfn tables[5];
   base::Pfn page;
+  base::Pfn second;  // at page 1
   unsigned levels;
 
   explicit Space(sim::World<F>& in) : world(in), levels(in.computer.features().levels) {
@@ -30,17 +31,19 @@ struct Space {
     vm::Entry entry = vm::Entry::leaf_of(page, F::granted(read_write, features));
     entry.accessed = entry.dirty = true;
     *words(1) = F::encode(entry, 1, features);
+    second = entry.frame = world.frames.allocate(vm::Contents::zero).value();
+    words(1)[1] = F::encode(entry, 1, features);
   }
   uint64_t* words(unsigned level) { return world.system->words(tables[level - 1]); }
   void enter() { world.system->tlb().enter(context, tables[levels - 1]); }
   void leave() { world.system->tlb().leave(); }
   // Takes the page away and frees it.
-  void revoke() {
-    world.mmu.exchange(words(1), 0);
+  void revoke(unsigned which = 0) {
+    world.mmu.exchange(words(1) + which, 0);
     vm::TlbRanges ranges;
-    ranges.add(base::VpnRange::single(base::Vpn(0)), vm::Invalidate::leaf);
+    ranges.add(base::VpnRange::single(base::Vpn(which)), vm::Invalidate::leaf);
     world.system->tlb().invalidate(context, ranges);
-    world.frames.free(page);
+    world.frames.free(which == 0 ? page : second);
   }
   void touch() {
     if (world.computer.write_byte(0, 1).ok() && !world.computer.ram().is_live(page)) {
@@ -129,6 +132,29 @@ TEMPLATE_TEST_CASE("a CPU that comes and goes does not use a revoked page", "[tl
         },
         "leave and come back");
   }
+}
+
+// An invalidation that overtakes another makes the CPU forget for both.
+TEMPLATE_TEST_CASE("two CPUs revoke pages of the space that both run", "[tlb]", x86_64::Format,
+                   aarch64::Format) {
+  using F = TestType;
+  const sim::Exploration done =
+      sim::explore({.preemptions = 3, .max_runs = 200'000}, [&](sim::Scheduler& scheduler) {
+        sim::World<F> world(options_for<F>(Tags::pcid));
+        Space<F> space(world);
+        for (uint32_t cpu = 0; cpu < 2; ++cpu) {
+          world.computer.run_on(cpu, [&] {
+            space.enter();
+            space.touch();
+          });
+          scheduler.spawn(cpu, [&, cpu] { space.revoke(cpu); });
+        }
+        scheduler.run();
+        for (uint32_t cpu = 0; cpu < 2; ++cpu) {
+          world.computer.run_on(cpu, [&] { space.leave(); });
+        }
+      });
+  CHECK(done.runs < 200'000);
 }
 
 TEMPLATE_TEST_CASE("tags run out and begin a new round without leaking translations", "[tlb]",

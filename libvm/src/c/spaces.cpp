@@ -1,32 +1,19 @@
 // The spaces tier of vm.h.
-#include "link_host.h"
+#include "space_handles.h"
 #include "vm/object/paged.h"
 #include "vm/object/physical.h"
 #include "vm/object/shared_anonymous.h"
-#include "vm/space/address_space.h"
 
 namespace vm::c {
 
 namespace {
 
-using Space = AddressSpace<LinkMachine>;
 using Anonymous = SharedAnonymous<Frames>;
 using PagedObject = Paged<Frames>;
 
 }  // namespace
 
 }  // namespace vm::c
-
-struct vm_spaces {
-  explicit vm_spaces(vm_system& owner) : system(owner.machine()), records(owner.frames.records()) {}
-  vm::SpaceSystem<vm::c::LinkMachine> system;
-  vm::FrameRecords& records;
-};
-
-struct vm_space {
-  explicit vm_space(vm_spaces& owner) : space(owner.system) {}
-  vm::c::Space space;
-};
 
 namespace vm::c {
 
@@ -127,27 +114,6 @@ base::Optional<ObjectRange> object_range(vm_range range) {
   return ObjectRange::of(ObjectPage(range.first), base::PageCount(range.count));
 }
 
-Placement placement_of(const vm_map_request& request) {
-  const base::Vpn page(request.page);
-  switch (request.placement) {
-    case VM_ANYWHERE: return Placement::anywhere();
-    case VM_HINT: return Placement::hint_at(page);
-    case VM_FIXED: return Placement::fixed_at(page);
-    case VM_FIXED_NO_REPLACE: return Placement::fixed_no_replace_at(page);
-  }
-  return Placement::anywhere();
-}
-
-vm_fault_kind refusal_of(Refusal refusal) {
-  switch (refusal) {
-    case Refusal::unmapped: return VM_REFUSED_UNMAPPED;
-    case Refusal::access: return VM_REFUSED_ACCESS;
-    case Refusal::bus: return VM_REFUSED_BUS;
-    case Refusal::out_of_memory: return VM_REFUSED_MEMORY;
-  }
-  return VM_REFUSED_BUS;
-}
-
 constexpr unsigned all_rights = VM_READ | VM_WRITE | VM_EXECUTE;
 
 }  // namespace
@@ -207,7 +173,7 @@ vm_page_result vm_space_map(vm_space* space, const vm_map_request* request) {
   map.sharing = request->shared ? vm::Sharing::shared : vm::Sharing::private_copy;
   map.object = request->object == nullptr ? nullptr : &request->object->object();
   map.object_page = vm::ObjectPage(request->object_page);
-  map.placement = placement_of(*request);
+  map.placement = placement_of(request->placement, request->page);
   base::Result<base::VpnRange> mapped = space->space.map(map);
   if (!mapped.ok()) return {status_of(mapped.error()), 0};
   return {VM_OK, mapped.value().first().raw()};
@@ -232,17 +198,7 @@ vm_fault_result vm_space_fault(vm_space* space, uint64_t address, unsigned acces
   vm::FaultRequest request;
   request.address = base::UserAddr(address);
   request.access = access_of(access | VM_USER);
-  vm::FaultOutcome outcome = space->space.fault(request);
-  vm_fault_result result = {};
-  if (outcome.is_resolved()) return result;
-  if (outcome.must_wait()) {
-    vm::WaitToken& token = outcome.token();
-    result.kind = VM_WAIT;
-    result.wait = {vm_object::of(*token.object.take()), token.wait.page.raw(), token.wait.ticket};
-    return result;
-  }
-  result.kind = refusal_of(outcome.refusal());
-  return result;
+  return result_of(space->space.fault(request));
 }
 
 bool vm_wait_is_over(const vm_wait* wait) {

@@ -205,6 +205,128 @@ TEST_CASE("C: spaces fault in, clone and copy on write") {
   vm_spaces_destroy(spaces);
 }
 
+TEST_CASE("C: spaces move, lend, transfer, advise and lock memory") {
+  Machine machine;
+  Handle<vm_spaces> spaces(vm_spaces_layout());
+  Handle<vm_space> space(vm_space_layout());
+  Handle<vm_space> other(vm_space_layout());
+  REQUIRE(vm_spaces_create(machine.system, spaces, spaces.size) == VM_OK);
+  REQUIRE(vm_space_create(spaces, space, space.size, {0, 0}) == VM_OK);
+  REQUIRE(vm_space_create(spaces, other, other.size, {0, 0}) == VM_OK);
+  vm_map_request request = {};
+  request.count = 10;
+  request.rights = VM_READ | VM_WRITE;
+  request.placement = VM_FIXED;
+  request.page = 1000;
+  REQUIRE(vm_space_map(space, &request).status == VM_OK);
+  REQUIRE(vm_space_populate(space, {1000, 4}, VM_WRITE).kind == VM_RESOLVED);
+  CHECK(vm_space_populate(space, {1008, 4}, VM_READ).kind == VM_REFUSED_UNMAPPED);
+  CHECK(vm_space_populate(space, {~0ULL, 4}, VM_READ).kind == VM_REFUSED_UNMAPPED);
+  const uint64_t frame = vm_space_page(space, 1001).frame;
+
+  vm_remap_request move = {};
+  move.source = {1000, 10};
+  move.count = 12;
+  move.move = VM_MOVE_FIXED;
+  move.page = 2000;
+  CHECK(vm_space_remap(space, &move).page == 2000);
+  CHECK(vm_space_page(space, 2001).frame == frame);
+  CHECK(!vm_space_page(space, 1001).mapped);
+  CHECK(vm_space_remap(space, &move).status == VM_NOT_MAPPED);
+  move.source = {~0ULL, 2};
+  CHECK(vm_space_remap(space, &move).status == VM_INVALID_ARGUMENT);
+  const vm_mapping mapping = vm_space_mapping(space, 0);
+  CHECK(mapping.pages.first == 2000);
+  CHECK(mapping.pages.count == 12);
+  CHECK(mapping.rights == (VM_READ | VM_WRITE));
+  CHECK_FALSE(mapping.shared);
+  CHECK(vm_space_mapping(space, 2012).pages.count == 0);
+
+  CHECK(vm_space_borrow(other, space, {2000, 2}, VM_READ, VM_FIXED, 3000).page == 3000);
+  CHECK(vm_space_fault(other, 3001 * 4096, VM_READ).kind == VM_RESOLVED);
+  CHECK(vm_space_page(other, 3001).frame == frame);
+  CHECK(vm_space_fault(other, 3001 * 4096, VM_WRITE).kind == VM_REFUSED_ACCESS);
+  CHECK(vm_space_borrow(space, other, {3000, 1}, VM_READ, VM_ANYWHERE, 0).status ==
+        VM_WOULD_DEADLOCK);
+  CHECK(vm_space_transfer(other, space, {2002, 2}, VM_FIXED, 4000).status == VM_BUSY);
+  REQUIRE(vm_space_unmap(other, {3000, 2}) == VM_OK);
+  const uint64_t moved = vm_space_page(space, 2003).frame;
+  CHECK(vm_space_transfer(other, space, {2002, 2}, VM_FIXED, 4000).page == 4000);
+  CHECK(vm_space_page(other, 4001).frame == moved);
+  CHECK(vm_space_transfer(other, space, {2002, 2}, VM_FIXED, 4000).status == VM_NOT_MAPPED);
+
+  CHECK(vm_space_advise(space, {2000, 1}, VM_ADVICE_DONT_NEED) == VM_OK);
+  CHECK_FALSE(vm_space_page(space, 2000).present);
+  CHECK(vm_space_advise(space, {2000, 1}, vm_advice(99)) == VM_INVALID_ARGUMENT);
+  CHECK(vm_space_advise(space, {5000, 1}, VM_ADVICE_DONT_NEED) == VM_NOT_MAPPED);
+  CHECK(vm_space_advise(space, {2004, 2}, VM_ADVICE_POPULATE_WRITE) == VM_OK);
+  CHECK(vm_space_lock(space, {2004, 2}, VM_LOCK_ALL) == VM_OK);
+  CHECK(vm_space_advise(space, {2004, 1}, VM_ADVICE_DONT_NEED) == VM_INVALID_ARGUMENT);
+  vm_space_counts counts = vm_space_statistics(space);
+  CHECK(counts.locked == 2);
+  CHECK(counts.mapped == 10);
+  CHECK(counts.resident == 5);
+  CHECK(vm_space_lock_all(space, VM_LOCK_NONE, VM_LOCK_NONE) == VM_OK);
+  CHECK(vm_space_statistics(space).locked == 0);
+  CHECK(vm_space_lock(space, {2004, 2}, vm_locking(7)) == VM_INVALID_ARGUMENT);
+  vm_space_limits limits = vm_space_get_limits(space);
+  limits.locked = 1;
+  vm_space_set_limits(space, &limits);
+  CHECK(vm_space_get_limits(space).locked == 1);
+  CHECK(vm_space_lock(space, {2004, 2}, VM_LOCK_ALL) == VM_LIMIT_EXCEEDED);
+  vm_space_destroy(other);
+  vm_space_destroy(space);
+  vm_spaces_destroy(spaces);
+}
+
+TEST_CASE("C: written pages go to the pager and are waited for") {
+  Machine machine;
+  requests.clear();
+  write_backs.clear();
+  Handle<vm_spaces> spaces(vm_spaces_layout());
+  Handle<vm_space> space(vm_space_layout());
+  Handle<vm_object> object(vm_object_layout());
+  REQUIRE(vm_spaces_create(machine.system, spaces, spaces.size) == VM_OK);
+  REQUIRE(vm_space_create(spaces, space, space.size, {0, 0}) == VM_OK);
+  REQUIRE(vm_object_create_paged(spaces, object, object.size, 4, VM_READ | VM_WRITE, nullptr) ==
+          VM_OK);
+  vm_map_request request = {};
+  request.count = 4;
+  request.rights = VM_READ | VM_WRITE;
+  request.shared = true;
+  request.object = object;
+  request.placement = VM_FIXED;
+  request.page = 2000;
+  REQUIRE(vm_space_map(space, &request).status == VM_OK);
+  vm_fault_result fault = vm_space_fault(space, 2001 * 4096, VM_WRITE);
+  REQUIRE(fault.kind == VM_WAIT);
+  const uint64_t frame = vm_frame_allocate(machine.system).frame;
+  REQUIRE(vm_object_attach(object, fault.wait.ticket, 4096, &frame, 1) == VM_OK);
+  vm_wait_end(&fault.wait);
+  REQUIRE(vm_space_fault(space, 2001 * 4096, VM_WRITE).kind == VM_RESOLVED);
+
+  vm_sync sync;
+  CHECK(vm_sync_begin(&sync, {~0ULL, 2}) == VM_INVALID_ARGUMENT);
+  REQUIRE(vm_sync_begin(&sync, {2000, 4}) == VM_OK);
+  vm_sync_result result = vm_space_sync(space, &sync, VM_SYNC_WAIT);
+  REQUIRE(result.status == VM_WOULD_BLOCK);
+  REQUIRE(write_backs.size() == 1);
+  CHECK(write_backs[0].pages.first == 1);
+  CHECK(write_backs[0].frames[0] == frame);
+  CHECK_FALSE(vm_wait_is_over(&result.wait));
+  CHECK(vm_object_written(object, write_backs[0].ticket, VM_OK) == VM_OK);
+  CHECK(vm_wait_is_over(&result.wait));
+  vm_wait_end(&result.wait);
+  CHECK(vm_space_sync(space, &sync, VM_SYNC_WAIT).status == VM_OK);
+  REQUIRE(vm_sync_begin(&sync, {2000, 5}) == VM_OK);
+  CHECK(vm_space_sync(space, &sync, VM_SYNC_START).status == VM_NOT_MAPPED);
+  CHECK(write_backs.size() == 1);  // nothing was written since
+  CHECK(vm_space_sync(space, &sync, vm_sync_mode(9)).status == VM_INVALID_ARGUMENT);
+  vm_space_destroy(space);
+  vm_object_release(object);
+  vm_spaces_destroy(spaces);
+}
+
 TEST_CASE("C: a pager fills pages and dies") {
   Machine machine;
   requests.clear();

@@ -233,3 +233,53 @@ TEST_CASE("readers never see a reclaimed object while writers replace it") {
   CHECK(it.epochs.pending() == 0);
   delete current.load();
 }
+
+// What a CPU has retired is collected by another while it retires more.
+TEST_CASE("CPUs retire objects and frames while another one collects for all") {
+  constexpr uint64_t frames = 24;  // of each CPU
+  struct Shared {
+    std::atomic<bool> retired[2 * frames] = {};
+    std::atomic<uint64_t> collected{0};
+  } shared;
+  Fixture it;
+  vm::EpochCpu cpu[cpus];
+  Epochs epochs(it.host, cpu, it.records, {&shared, [](void* to, base::Pfn frame) {
+                                             auto* all = static_cast<Shared*>(to);
+                                             all->retired[frame.raw() - 100] = false;
+                                             ++all->collected;
+                                           }});
+  struct Node {
+    vm::EpochNode node;
+    std::atomic<bool> retired{false};
+  };
+  std::vector<Node> nodes(2);
+  std::atomic<int> running{2};
+  std::vector<std::thread> threads;
+  uint64_t made[2] = {};
+  for (uint32_t c = 0; c < 2; ++c) {
+    threads.emplace_back([&, c] {
+      this_cpu = c;
+      for (int i = 0; i < 20000; ++i) {
+        const uint64_t number = c * frames + uint64_t(i) % frames;
+        if (!shared.retired[number].exchange(true)) {
+          epochs.retire_frame(base::Pfn(100 + number));
+          ++made[c];
+        }
+        if (!nodes[c].retired.exchange(true)) {
+          epochs.retire(nodes[c].node, [](vm::EpochNode* node) {
+            reinterpret_cast<Node*>(node)->retired = false;
+          });
+        }
+        (void)epochs.poll();
+      }
+      --running;
+    });
+  }
+  this_cpu = 2;
+  while (running != 0) epochs.synchronize();
+  for (std::thread& thread : threads) thread.join();
+  epochs.synchronize();
+  this_cpu = 0;
+  CHECK(epochs.pending() == 0);
+  CHECK(shared.collected == made[0] + made[1]);
+}

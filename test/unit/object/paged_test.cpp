@@ -508,6 +508,7 @@ TEST_CASE("faults, answers, truncation and death may happen at once") {
             it.memory.frames.drop(answer.frame());
           }
         }
+        (void)object.is_over({ObjectPage(random() % 70), 1 + random() % 100});
         sched_yield();
       }
     });

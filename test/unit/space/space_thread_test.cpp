@@ -148,7 +148,7 @@ void use_everything(Process<F>& lender, Process<F>& borrower, Object& object, ui
     };
     const base::Access use =
         random() % 2 == 0 ? Right::read | Right::user : Right::write | Right::user;
-    switch (random() % 22) {
+    switch (random() % 23) {
       case 0:
       case 1: (void)lender.map(first, range.count().raw()); break;
       case 2: (void)space.unmap(range); break;
@@ -208,6 +208,18 @@ void use_everything(Process<F>& lender, Process<F>& borrower, Object& object, ui
         (void)other.transfer(space, {range, vm::Placement::fixed_at(range.first())});
         (void)space.transfer(other, {range, vm::Placement::fixed_at(range.first())});
         break;
+      case 22: {
+        space.lock_later(random() % 2 == 0 ? vm::Locking::on_fault : vm::Locking::none);
+        vm::SyncProgress progress(range);
+        (void)space.sync(progress, vm::SyncMode::invalidate);
+        vm::SpaceChange change;
+        change.kind = vm::SpaceChange::Kind::map;
+        change.map.count = range.count();
+        change.map.access = Right::read | Right::write;
+        change.map.placement = vm::Placement::fixed_at(range.first());
+        (void)space.apply(base::Span<vm::SpaceChange>(&change, 1), nullptr);
+        break;
+      }
     }
   }
 }

@@ -171,12 +171,15 @@ class TlbDirectory {
       return;
     }
     if (slot->generation >= request.generation) return;
+    // Noted after it is done: a request that arrives in between must not be taken for served. One
+    // that is served in between may be forgotten again; that costs a flush.
     if (slot->generation + 1 == request.generation) {
-      slot->generation = request.generation;
       self.carry_out(tag, *request.ranges);
+      slot->generation = request.generation;
     } else {
-      slot->generation = request.context->generation_.load();
+      const uint64_t generation = request.context->generation_.load();
       self.mmu_.invalidate_tag(tag);
+      slot->generation = generation;
     }
   }
 
