@@ -97,9 +97,10 @@ TEMPLATE_TEST_CASE("another CPU uses what an operation without memory has left",
 TEMPLATE_TEST_CASE("another CPU sees what was transferred and moved", "[race]", TEST_FORMATS) {
   using S = Scene<TestType>;
   S scene;
-  scene.map(1, 1, 1);
+  scene.map(1, 1, 2);  // page 2 stays, and the tables with it
   scene.activate(0, 1);
   scene.write(1, 1, 5);
+  scene.write(1, 2, 6);
   scene.map(0, 0, 1);
   scene.activate(2, 0);
   (void)scene.read(0, 0, 2);
