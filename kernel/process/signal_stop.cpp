@@ -82,6 +82,8 @@ bool park_if_stopped(Thread& thread) {
     if (!process.signals.is_stopped) {
       return false;
     }
+    // Once it counts as parked others look at its registers, maybe before it has left its CPU.
+    thread.save_user_registers();
     ++process.signals.parked_threads;
     check_stop_complete(process);
   }

@@ -111,8 +111,11 @@ void UserObject::mark_stale(vm::ObjectRange pages) {
 
 void UserObject::set_size(uint64_t size) {
   const uint64_t rest = size % base::page_size;
-  size_.store<base::Order::release>(size);
-  (void)pages_.resize(pages_for(size));
+  {
+    const base::Guard guard(resizing_);
+    size_.store<base::Order::release>(size);
+    (void)pages_.resize(pages_for(size));
+  }
   if (rest != 0) {
     mark_stale(vm::ObjectRange::single(vm::ObjectPage(size >> base::page_shift)));
     const auto page = hold_page(pages_, vm::ObjectPage(size >> base::page_shift));
@@ -125,8 +128,11 @@ void UserObject::set_size(uint64_t size) {
 void UserObject::wrote(uint64_t position, std::span<const uint8_t> bytes) {
   const uint64_t end = position + bytes.size();
   if (end > size()) {
-    size_.store<base::Order::release>(end);
-    (void)pages_.resize(pages_for(end));
+    const base::Guard guard(resizing_);
+    if (end > size()) {
+      size_.store<base::Order::release>(end);
+      (void)pages_.resize(pages_for(end));
+    }
   }
   const vm::ObjectPage number(position >> base::page_shift);
   mark_stale(vm::ObjectRange::single(number));
@@ -171,12 +177,13 @@ void UserObject::give_up() {
   {
     const base::Guard guard(objects_lock);
     state_ = State::live;
-    over = over && pages_.references() == 2;
+    UserObject** at = &objects;
+    while (*at != nullptr && *at != this) {
+      at = &(*at)->next_;
+    }
+    // Not there any more: forget_all() has the list's reference.
+    over = over && *at == this && pages_.references() == 2;
     if (over) {
-      UserObject** at = &objects;
-      while (*at != this) {
-        at = &(*at)->next_;
-      }
       *at = next_;
     }
   }

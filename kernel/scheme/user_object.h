@@ -11,6 +11,7 @@
 #pragma once
 
 #include "kernel/memory/machine.h"
+#include "kernel/process/mutex.h"
 #include "kernel/scheme/user_queue.h"
 #include "vm/object/paged.h"
 
@@ -75,6 +76,7 @@ class UserObject final : public vm::Pager {
 
   const Ref<UserQueue> queue_;
   const uint64_t node_;
+  Mutex resizing_;  // bytes and pages change together
   base::Atomic<uint64_t> size_;
   Ref<QueueNote> forget_;
   Paged pages_;
