@@ -13,8 +13,8 @@ namespace kernel {
 
 namespace {
 
-SpinLock output_lock;
-SpinLock input_lock;
+SpinLock output_lock{LockRank::console_output};
+SpinLock input_lock{LockRank::console_input};
 ConsoleReceiver* receiver BASE_GUARDED_BY(input_lock) = nullptr;
 bool is_paused BASE_GUARDED_BY(input_lock) = true;
 std::optional<uint32_t> input_line;  // set at boot

@@ -28,7 +28,7 @@ constexpr unsigned columns_on_large = 160;
 constexpr size_t mapped_characters = 0x2c00;
 uint16_t glyph_map[mapped_characters];
 
-SpinLock lock;
+SpinLock lock{LockRank::screen};
 PixelArea pixels BASE_GUARDED_BY(lock);
 Font font_of_screen BASE_GUARDED_BY(lock);
 Terminal terminal BASE_GUARDED_BY(lock);

@@ -30,7 +30,7 @@ class ConsolePipe final : public ConsoleDevice, public ConsoleReceiver {
   // At most to.size() bytes.
   [[nodiscard]] size_t take(std::span<uint8_t> to);
 
-  SpinLock lock_;
+  SpinLock lock_{LockRank::console_device};
   WaitQueue readable_;
   uint64_t head_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t tail_ BASE_GUARDED_BY(lock_) = 0;

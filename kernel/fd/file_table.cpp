@@ -66,18 +66,23 @@ base::Result<Ref<FileTable>> FileTable::copy() const {
     if (count != 0) {
       BASE_TRY(other->grow(count));
     }
-    // Both are locked: the other is known to nobody yet.
     const base::Guard guard(lock_);
-    const base::Guard own(other->lock_);
-    if (capacity_ > other->capacity_) {
-      continue;
+    if (copy_slots_locked(*other)) {
+      return other;
     }
-    for (uint32_t i = 0; i < capacity_; ++i) {
-      other->slots_[i].file = slots_[i].file;
-      other->slots_[i].close_on_exec = slots_[i].close_on_exec;
-    }
-    return other;
   }
+}
+
+// `fresh` is known to nobody yet, so its lock need not be held. False: it has too few slots.
+bool FileTable::copy_slots_locked(FileTable& fresh) const BASE_NO_THREAD_SAFETY_ANALYSIS {
+  if (capacity_ > fresh.capacity_) {
+    return false;
+  }
+  for (uint32_t i = 0; i < capacity_; ++i) {
+    fresh.slots_[i].file = slots_[i].file;
+    fresh.slots_[i].close_on_exec = slots_[i].close_on_exec;
+  }
+  return true;
 }
 
 Ref<File> FileTable::find(uint64_t number) const {

@@ -72,7 +72,9 @@ class FileTable : public RefCounted<FileTable> {
   [[nodiscard]] base::Status grow(uint32_t count);
   [[nodiscard]] Slot* open_slot(uint64_t number) const BASE_REQUIRES(lock_);
 
-  mutable SpinLock lock_;
+  bool copy_slots_locked(FileTable& fresh) const BASE_REQUIRES(lock_);
+
+  mutable SpinLock lock_{LockRank::file_table};
   Slot* slots_ BASE_GUARDED_BY(lock_) = nullptr;
   uint32_t capacity_ BASE_GUARDED_BY(lock_) = 0;
   uint32_t lowest_free_ BASE_GUARDED_BY(lock_) = 0;  // no number below is free

@@ -79,7 +79,7 @@ class Pipe : public RefCounted<Pipe> {
   // The bytes from `position` to the end of their page, at most `size`.
   [[nodiscard]] std::span<uint8_t> bytes_at(uint64_t position, uint64_t size) const;
 
-  mutable SpinLock lock_;
+  mutable SpinLock lock_{LockRank::pipe};
   WaitQueue readable_;  // bytes came, the readers' turn is free, or the last writer went
   WaitQueue writable_;  // the same for writers
   uint64_t head_ BASE_GUARDED_BY(lock_) = 0;      // bytes read since the beginning

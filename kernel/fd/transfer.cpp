@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernel/memory/quick_access.h"
 #include "usercopy/user_slice.h"
 
 namespace kernel {
@@ -37,6 +38,7 @@ size_t Sink::put(std::span<const uint8_t> bytes) {
       memcpy(reinterpret_cast<void*>(to), bytes.data() + done, count);
       return count;
     }
+    check_no_lock_is_held();
     return usercopy::copy_to_user(base::UserAddr(to), bytes.data() + done, count).copied;
   });
 }
@@ -47,6 +49,7 @@ size_t Sink::put_zeroes(size_t size) {
       memset(reinterpret_cast<void*>(to), 0, count);
       return count;
     }
+    check_no_lock_is_held();
     return usercopy::clear_user(base::UserAddr(to), count).copied;
   });
 }
@@ -57,6 +60,7 @@ size_t Source::get(std::span<uint8_t> bytes) {
       memcpy(bytes.data() + done, reinterpret_cast<const void*>(from), count);
       return count;
     }
+    check_no_lock_is_held();
     return usercopy::copy_from_user(bytes.data() + done, base::UserAddr(from), count).copied;
   });
 }

@@ -52,7 +52,7 @@ class Tty final : public ConsoleDevice, public ConsoleReceiver {
   [[nodiscard]] CallResult flush(uint64_t which);
   [[nodiscard]] CallResult flow(uint64_t action);
 
-  mutable SpinLock lock_;
+  mutable SpinLock lock_{LockRank::console_device};
   WaitQueue readable_;
   WaitQueue writable_;
   LineDiscipline discipline_ BASE_GUARDED_BY(lock_);

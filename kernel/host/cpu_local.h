@@ -5,6 +5,7 @@
 
 #include "cpu/per_cpu.h"
 #include "cpu/trap_frame.h"
+#include "kernel/host/held_locks.h"
 
 namespace kernel {
 
@@ -44,7 +45,7 @@ struct CpuLocal {
   uint64_t ipis_received = 0;
   uint64_t shootdown_rounds = 0;
   // Spin locks that this CPU holds.
-  uint32_t locks_held = 0;
+  HeldLocks held_locks;
 
   // Of any moment, from any CPU.
   [[nodiscard]] bool is_idle() const { return __atomic_load_n(&thread, __ATOMIC_RELAXED) == idle; }

@@ -114,9 +114,10 @@ constexpr Key keys[] = {
     {"panictest",
      [](Text v) {
        return choose(v, parsed.panic_test,
-                     Choices<PanicTest, 4>{{{"null", PanicTest::null_pointer},
+                     Choices<PanicTest, 5>{{{"null", PanicTest::null_pointer},
                                             {"stack", PanicTest::stack_overflow},
                                             {"assert", PanicTest::assertion},
+                                            {"locks", PanicTest::lock_order},
                                             {"reset", PanicTest::reset}}});
      }},
     {"selftest",

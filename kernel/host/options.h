@@ -17,7 +17,7 @@ enum class LogTarget : uint8_t { console, debug };
 enum class ConsoleMode : uint8_t { tty, pipe };
 enum class PagingMode : uint8_t { lazy, eager };
 enum class SelfTest : uint8_t { none, usercopy, all };
-enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, reset };
+enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, lock_order, reset };
 
 inline constexpr size_t max_run_line = 4096;
 inline constexpr size_t max_mark = 64;

@@ -16,7 +16,7 @@ struct State {
   uint32_t key[8];
   uint64_t counter;
 };
-SpinLock lock;
+SpinLock lock{LockRank::random};
 State state BASE_GUARDED_BY(lock);
 
 void quarter_round(uint32_t& a, uint32_t& b, uint32_t& c, uint32_t& d) {

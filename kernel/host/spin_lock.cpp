@@ -43,4 +43,8 @@ void break_spin_locks() {
   are_broken.store<base::Order::release>(1);
 }
 
+bool spin_locks_are_broken() {
+  return are_broken.load<base::Order::relaxed>() != 0;
+}
+
 }  // namespace kernel

@@ -7,8 +7,8 @@
 //
 // Who waits answers shootdowns (memory/shootdown.h), so a holder may ask for one. Interrupts are
 // masked while it is held, and their state before is put back: it may be taken in any context but
-// NMI. Not recursive. Taken through base::Guard. Never held while user memory is touched or
-// anything is waited for, which is checked.
+// NMI. Not recursive. Taken through base::Guard, in the order of their ranks (lock_rank.h). Never
+// held while user memory is touched or anything is waited for. All this is checked.
 #pragma once
 
 #include <cstdint>
@@ -18,26 +18,30 @@
 #include "base/lock.h"
 #include "cpu/cpu.h"
 #include "kernel/host/cpu_local.h"
+#include "kernel/host/lock_rank.h"
 
 namespace kernel {
 
 class BASE_CAPABILITY("spin lock") SpinLock {
  public:
-  SpinLock() = default;
+  explicit constexpr SpinLock(LockRank rank) : rank_(rank) {}
+  // libvm's.
+  explicit constexpr SpinLock(base::LockRank rank) : rank_(rank_of(rank)) {}
   SpinLock(const SpinLock&) = delete;
   SpinLock& operator=(const SpinLock&) = delete;
 
   void acquire() BASE_ACQUIRE() {
     const cpu::InterruptState before = cpu::mask_interrupts();
+    cpu_local().held_locks.check_order(this, rank_);
     if (has_queue() || !try_take()) {
       wait();
     }
     before_ = before;
-    ++cpu_local().locks_held;
+    cpu_local().held_locks.add(this, rank_);
   }
   void release() BASE_RELEASE() {
     const cpu::InterruptState before = before_;
-    --cpu_local().locks_held;
+    cpu_local().held_locks.remove(this);
     taken_.store<base::Order::release>(0);
     cpu::restore_interrupts(before);
   }
@@ -55,9 +59,11 @@ class BASE_CAPABILITY("spin lock") SpinLock {
   base::Atomic<uint32_t> next_{0};
   base::Atomic<uint32_t> serving_{0};
   cpu::InterruptState before_{};  // the holder's
+  const LockRank rank_;
 };
 
 // From now on nobody waits for a lock: its holder may have been stopped. For a panic.
 void break_spin_locks();
+[[nodiscard]] bool spin_locks_are_broken();
 
 }  // namespace kernel

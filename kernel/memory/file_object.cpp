@@ -43,7 +43,7 @@ class FileObject final : public vm::Pager {
   Paged pages_;
 };
 
-SpinLock lock;
+SpinLock lock{LockRank::file_objects};
 FileObject* objects BASE_GUARDED_BY(lock) = nullptr;  // those that may live
 
 base::Status FileObject::request(vm::MemoryObject&, vm::ObjectRange pages, uint64_t ticket) {

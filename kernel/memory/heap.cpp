@@ -39,8 +39,8 @@ struct Classes {
   SlabList partial[class_count];
 };
 alignas(Classes) unsigned char class_storage[sizeof(Classes)];
-Classes* classes = nullptr;  // under the lock from the first use on
-SpinLock lock;               // before the frame allocator's
+Classes* classes = nullptr;     // under the lock from the first use on
+SpinLock lock{LockRank::heap};  // before the frame allocator's
 uint64_t block_count BASE_GUARDED_BY(lock) = 0;
 
 Classes& all_classes() {

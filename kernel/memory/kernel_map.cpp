@@ -26,7 +26,7 @@ constexpr uint64_t slot_count = 16320;  // to the end of the window
 static_assert(stack_start + slot_count * slot_size <= cpu::kernel_map_end);
 
 // Guards the tables below `tree` and what of the window is taken. Before the frame allocator's.
-SpinLock map_lock;
+SpinLock map_lock{LockRank::kernel_map};
 uint64_t next_device BASE_GUARDED_BY(map_lock) = device_start;
 uint64_t slots_used[slot_count / 64] BASE_GUARDED_BY(map_lock);
 

@@ -60,7 +60,7 @@ class LentPages final : public vm::MemoryObject {
   const base::PageCount count_;
   const base::Access most_;
   base::Pfn* const frames_;  // heap; 0: none
-  SpinLock lock_;
+  SpinLock lock_{LockRank::object};
   bool lent_ BASE_GUARDED_BY(lock_) = true;
 };
 

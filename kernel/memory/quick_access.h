@@ -20,4 +20,10 @@ class [[nodiscard]] QuickAccess {
   cpu::InterruptGuard masked_;
 };
 
+// By everything that touches user memory and may wait for it.
+inline void check_no_lock_is_held() {
+  BASE_DCHECK(cpu_local().held_locks.none() || cpu_local().refuses_user_faults,
+              "user memory is touched with a spin lock held");
+}
+
 }  // namespace kernel

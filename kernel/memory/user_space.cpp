@@ -92,11 +92,17 @@ base::Result<Ref<UserSpace>> UserSpace::clone() {
   Layout layout{stack_top_, options_};
   layout.options.limits = vm_.limits();
   BASE_TRY_ASSIGN(Ref<UserSpace> child, make(layout));
-  base::Guard guard(break_lock_);
-  BASE_TRY(vm_.clone_into(child->vm_));
-  base::Guard child_guard(child->break_lock_);
-  child->break_start_ = break_start_;
-  child->break_end_ = break_end_;
+  uint64_t start = 0;
+  uint64_t end = 0;
+  {
+    base::Guard guard(break_lock_);
+    BASE_TRY(vm_.clone_into(child->vm_));
+    start = break_start_;
+    end = break_end_;
+  }
+  base::Guard guard(child->break_lock_);
+  child->break_start_ = start;
+  child->break_end_ = end;
   return child;
 }
 

@@ -99,7 +99,7 @@ class UserSpace final : public RefCounted<UserSpace> {
   base::Atomic<uint32_t> users_{0};
   const uint64_t stack_top_;
   const vm::SpaceOptions options_;  // as created; limits may have changed since
-  mutable SpinLock break_lock_;     // before the space's own
+  mutable SpinLock break_lock_{LockRank::program_break};  // before the space's own
   uint64_t break_start_ BASE_GUARDED_BY(break_lock_) = 0;
   uint64_t break_end_ BASE_GUARDED_BY(break_lock_) = 0;
 };

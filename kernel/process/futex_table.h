@@ -29,7 +29,7 @@ struct FutexWaiter {
 };
 
 struct FutexBucket {
-  SpinLock lock;
+  SpinLock lock{LockRank::futexes};
   base::List<FutexWaiter, &FutexWaiter::node> waiters BASE_GUARDED_BY(lock);
 
   void add(FutexWaiter& waiter) BASE_REQUIRES(lock);

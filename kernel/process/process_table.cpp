@@ -5,7 +5,7 @@
 
 namespace kernel {
 
-SpinLock process_lock;
+SpinLock process_lock{LockRank::processes};
 
 class ProcessTable {
  public:

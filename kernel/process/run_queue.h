@@ -65,7 +65,7 @@ class alignas(128) RunQueue {
     return thread;
   }
 
-  SpinLock lock_;
+  SpinLock lock_{LockRank::run_queue};
   base::List<Thread, &Thread::run_node_> threads_ BASE_GUARDED_BY(lock_);
   base::Atomic<uint32_t> count_{0};
 };

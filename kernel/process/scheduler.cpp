@@ -55,7 +55,7 @@ class Scheduler {
   void switch_away(ThreadState now) BASE_NO_THREAD_SAFETY_ANALYSIS {
     const cpu::InterruptGuard masked;
     CpuLocal& local = cpu_local();
-    BASE_CHECK(local.locks_held == 0, "switching threads with a spin lock held");
+    BASE_CHECK(local.held_locks.none(), "switching threads with a spin lock held");
     Thread& from = *local.thread;
     from.run_lock_.acquire();
     local.switch_wanted = false;
@@ -307,7 +307,7 @@ class Scheduler {
 
   RunQueue queues_[max_cpus];
   AtomicCpuMask sleeping_;
-  SpinLock ended_lock_;
+  SpinLock ended_lock_{LockRank::ended_threads};
   base::List<Thread, &Thread::run_node_> ended_ BASE_GUARDED_BY(ended_lock_);
 };
 

@@ -160,7 +160,7 @@ class Thread : public RefCounted<Thread> {
 
   cpu::Context context_{};
   // Guards state and place; held from before the thread leaves a CPU until it has left its stack.
-  SpinLock run_lock_;
+  SpinLock run_lock_{LockRank::thread};
   base::ListNode run_node_;
   // Written with run_lock_ held, or by whoever has taken a ready thread out of its queue.
   base::Atomic<ThreadState> state_{ThreadState::fresh};

@@ -144,7 +144,7 @@ class TimerQueue {
 
   static constexpr uint64_t least_delay_ns = 1000;
 
-  SpinLock lock_;
+  SpinLock lock_{LockRank::timers};
   Cpu cpus_[max_cpus];
 };
 

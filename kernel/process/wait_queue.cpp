@@ -1,5 +1,6 @@
 #include "kernel/process/wait_queue.h"
 
+#include "kernel/host/cpu_local.h"
 #include "kernel/memory/heap.h"
 #include "kernel/process/scheduler.h"
 #include "kernel/process/thread.h"
@@ -56,8 +57,13 @@ void MultiWait::time_out(void* context, Timer&) {
   wake(*static_cast<Thread*>(context));
 }
 
+void check_may_wait() {
+  BASE_DCHECK(cpu_local().held_locks.none(), "a wait with a spin lock held");
+}
+
 MultiWait::MultiWait(WaitKind kind, Deadline deadline)
     : thread_(current_thread()), kind_(kind), deadline_(deadline), timer_(time_out, &thread_) {
+  check_may_wait();
   if (!deadline.is_never()) {
     timer_.start(deadline);
   }

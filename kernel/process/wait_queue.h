@@ -52,7 +52,7 @@ class WaitQueue {
   void look_again(Waiter& waiter);
   void remove(Waiter& waiter);
 
-  mutable SpinLock lock_;
+  mutable SpinLock lock_{LockRank::wait_queue};
   base::List<Waiter, &Waiter::node> waiters_ BASE_GUARDED_BY(lock_);
 };
 
@@ -92,10 +92,14 @@ class MultiWait {
   More* more_ = nullptr;
 };
 
+// No spin lock is held, or it is a panic.
+void check_may_wait();
+
 // Blocks until condition() is true, which is called with the thread about to sleep: it must not
 // block, fault or take long; it may take spin locks that wakers hold. No lock held by the caller.
 template <typename Condition>
 WaitResult wait_until(WaitQueue& queue, WaitKind kind, Deadline deadline, Condition&& condition) {
+  check_may_wait();
   if (condition()) {
     return WaitResult::ready;
   }

@@ -19,7 +19,7 @@ constexpr FixedMount fixed_mounts[] = {{"/dev", "dev"}, {"/proc", "proc"}};
 constexpr Text list_path = "/scheme";
 
 constexpr size_t max_mounts = 32;
-SpinLock lock;
+SpinLock lock{LockRank::mounts};
 // The oldest first, each with references.
 struct Entry {
   PathText* at;

@@ -24,7 +24,7 @@ class PathContext : public RefCounted<PathContext> {
   uint32_t set_mask(uint32_t mask);
 
  private:
-  mutable SpinLock lock_;
+  mutable SpinLock lock_{LockRank::paths};
   Ref<PathText> directory_ BASE_GUARDED_BY(lock_);
   uint32_t mask_ BASE_GUARDED_BY(lock_);
 };

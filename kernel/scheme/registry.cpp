@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t max_schemes = 128;
 
-SpinLock lock;
+SpinLock lock{LockRank::schemes};
 Scheme* schemes[max_schemes] BASE_GUARDED_BY(lock);  // each with a reference; nullptr: free
 uint64_t last_device BASE_GUARDED_BY(lock) = 0;
 

@@ -10,7 +10,7 @@
 
 namespace kernel {
 
-SpinLock objects_lock;
+SpinLock objects_lock{LockRank::daemon_objects};
 
 namespace {
 

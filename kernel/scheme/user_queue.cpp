@@ -26,7 +26,7 @@ base::Result<uint64_t> map_window(UserSpace& space, vm::MemoryObject& window) {
 }
 
 // Those that have begun; each leaves before its descriptor is gone.
-SpinLock serving_lock;
+SpinLock serving_lock{LockRank::serving_queues};
 UserQueue* serving BASE_GUARDED_BY(serving_lock) = nullptr;
 
 }  // namespace

@@ -129,7 +129,7 @@ class UserQueue : public RefCounted<UserQueue> {
   base::Atomic<uint32_t> dead_{0};  // written under lock_
   base::Atomic<uint32_t> server_{0};
   base::Atomic<uint32_t> page_requests_{0};
-  mutable SpinLock lock_;
+  mutable SpinLock lock_{LockRank::daemon_queue};
   Ref<UserSpace> space_ BASE_GUARDED_BY(lock_);
   UserQueue* next_serving_ = nullptr;  // all that have begun and not ended: a lock of their own
   Items waiting_ BASE_GUARDED_BY(lock_);

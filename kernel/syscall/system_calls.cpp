@@ -19,7 +19,7 @@ namespace {
 
 // The machine's name and domain, which programs may set. name_lock guards both.
 constexpr size_t name_field = 65;
-SpinLock name_lock;
+SpinLock name_lock{LockRank::host_name};
 char host_name[name_field] = "libvm";
 char domain_name[name_field] = "(none)";
 

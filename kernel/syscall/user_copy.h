@@ -8,6 +8,7 @@
 #include <span>
 
 #include "kernel/host/text.h"
+#include "kernel/memory/quick_access.h"
 #include "usercopy/user_ptr.h"
 #include "usercopy/user_slice.h"
 
@@ -15,12 +16,14 @@ namespace kernel {
 
 // Error::fault: part of it may be copied (of `to`, the rest is zeroed).
 [[nodiscard]] inline base::Status copy_from_user(void* to, base::UserAddr from, size_t size) {
+  check_no_lock_is_held();
   BASE_TRY_ASSIGN(auto slice, usercopy::UserSlice::ro(from, base::Bytes(size)));
   const auto result = slice.copy_to({static_cast<uint8_t*>(to), size});
   return result.ok() ? base::Status() : base::Status(base::Error::fault);
 }
 
 [[nodiscard]] inline base::Status copy_to_user(base::UserAddr to, const void* from, size_t size) {
+  check_no_lock_is_held();
   BASE_TRY_ASSIGN(auto slice, usercopy::UserSlice::wo(to, base::Bytes(size)));
   const auto result = slice.copy_from({static_cast<const uint8_t*>(from), size});
   return result.ok() ? base::Status() : base::Status(base::Error::fault);
@@ -30,6 +33,7 @@ namespace kernel {
 // buffer.size() bytes.
 [[nodiscard]] inline base::Result<Text> copy_string_from_user(std::span<char> buffer,
                                                               base::UserAddr from) {
+  check_no_lock_is_held();
   BASE_TRY_ASSIGN(const size_t size,
                   usercopy::copy_string_from_user(buffer.data(), from, buffer.size()));
   return Text(buffer.data(), size);
@@ -37,12 +41,14 @@ namespace kernel {
 
 template <usercopy::UserCopyable T>
 base::Result<T> read_user(base::UserAddr from) {
+  check_no_lock_is_held();
   BASE_TRY_ASSIGN(auto pointer, usercopy::UserPtrIn<T>::checked(from));
   return base::move(pointer).read();
 }
 
 template <usercopy::UserCopyable T>
 base::Status write_user(base::UserAddr to, const T& value) {
+  check_no_lock_is_held();
   BASE_TRY_ASSIGN(auto pointer, usercopy::UserPtrOut<T>::checked(to));
   return pointer.write(value);
 }

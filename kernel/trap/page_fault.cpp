@@ -6,6 +6,7 @@
 #include "kernel/memory/fail_nth.h"
 #include "kernel/memory/kernel_map.h"
 #include "kernel/memory/page_wait.h"
+#include "kernel/memory/quick_access.h"
 #include "kernel/memory/user_space.h"
 #include "kernel/seam/traps.h"
 #include "kernel/trap/return.h"
@@ -89,6 +90,9 @@ void handle(cpu::TrapFrame& frame, const FaultInfo& fault) {
   // What holds a lock (quick_access.h) wants to be told at once.
   const bool may_resolve = fault.user || (copy_fixup != 0 && !cpu_local().refuses_user_faults);
   vm::Refusal refusal = vm::Refusal::unmapped;
+  if (may_resolve) {
+    check_no_lock_is_held();
+  }
   if (space != nullptr && may_resolve && fault.address < UserSpace::end()) {
     const base::Optional<vm::FaultOutcome> outcome = ask_space(*space, fault);
     if (!outcome || outcome->is_resolved()) {

@@ -75,7 +75,7 @@ class Crowd {
 
   Body body_;
   void* context_;
-  SpinLock lock_;
+  SpinLock lock_{LockRank::self_test};
   WaitQueue finished_;
   base::Atomic<uint32_t> go_{0};
   base::Atomic<uint32_t> done_{0};
@@ -200,7 +200,7 @@ Verdict shootdowns_reach_every_cpu_and_do_not_deadlock() {
     return absent;
   }
   struct Round {
-    SpinLock lock;
+    SpinLock lock{LockRank::self_test};
     uint64_t sum = 0;
     base::Atomic<uint32_t> wrong{0};
   } round;
@@ -235,7 +235,7 @@ Verdict shootdowns_reach_every_cpu_and_do_not_deadlock() {
 
 Verdict spin_locks_exclude() {
   struct Counter {
-    SpinLock lock;
+    SpinLock lock{LockRank::self_test};
     uint64_t value = 0;
   } counter;
   static constexpr uint32_t rounds = 3000;

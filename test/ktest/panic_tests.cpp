@@ -4,6 +4,7 @@
 #include "cpu/power.h"
 #include "kernel/driver/acpi.h"
 #include "kernel/host/self_test.h"
+#include "kernel/host/spin_lock.h"
 
 namespace kernel {
 
@@ -51,10 +52,18 @@ volatile int* null_pointer() {
   return below + room[depth % 32];
 }
 
+void take_locks_in_the_wrong_order() {
+  SpinLock pipe(LockRank::pipe);
+  SpinLock heap(LockRank::heap);
+  const base::Guard first(heap);
+  const base::Guard second(pipe);
+}
+
 void run_panic_test(PanicTest kind) {
   switch (kind) {
     case PanicTest::none: return;
     case PanicTest::stack_overflow: (void)panic_test_recurse(0); break;
+    case PanicTest::lock_order: take_locks_in_the_wrong_order(); break;
     case PanicTest::reset: cpu::reset(platform());
     case PanicTest::null_pointer:
     case PanicTest::assertion: panic_test_outer(kind); break;

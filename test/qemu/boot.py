@@ -93,6 +93,11 @@ def kernel_stack_overflow_is_a_panic(arch):
         status.PANIC, log=r"(?i)@panic .*stack")
 
 
+def locks_out_of_order_are_a_panic_that_names_both(arch):
+    guest.boot(arch, "--append", "panictest=locks", "--cmd", "/bin/true").check(
+        status.PANIC, log=r"@panic lock order: pipe taken with heap held")
+
+
 def kernel_null_access_is_a_panic_that_names_every_caller(arch):
     result = guest.boot(arch, "--append", "panictest=null", "--cmd", "/bin/true")
     result.check(status.PANIC, log=r"(?s)#0 .*panic_test_inner.*#1 .*panic_test_middle"
@@ -227,6 +232,7 @@ if __name__ == "__main__":
         text_is_not_writable, data_is_not_executable, kernel_memory_is_not_readable,
         stack_overflow_kills_the_program, bad_instruction_kills_the_program,
         panic_names_the_functions, kernel_stack_overflow_is_a_panic,
+        locks_out_of_order_are_a_panic_that_names_both,
         kernel_null_access_is_a_panic_that_names_every_caller,
         hang_is_a_timeout, reset_is_told_from_an_exit, memory_of_128_mib_is_enough,
         memory_of_4_gib, memory_of_16_gib, memory_above_4_gib_is_used,

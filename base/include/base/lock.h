@@ -15,7 +15,10 @@
 namespace base {
 
 enum class LockRank : uint8_t {
+  loan = 4,        // a borrow is made
+  mappers = 6,     // an object takes pages from every space
   space = 10,      // an address space's writers, several in ascending address order
+  rehearsal = 15,  // the space that a batch of changes is tried on
   mapping = 20,    // part of a mapping map
   object = 30,     // a memory object's page index
   table = 40,      // page tables, root to leaf
@@ -30,6 +33,16 @@ concept Lockable = requires(L& lock) {
   { lock.acquire() } -> std::same_as<void>;
   { lock.release() } -> std::same_as<void>;
 };
+
+// A lock of `rank`; one that does not keep ranks is made without.
+template <class L>
+[[nodiscard]] constexpr L lock_of(LockRank rank) {
+  if constexpr (std::constructible_from<L, LockRank>) {
+    return L(rank);
+  } else {
+    return L();
+  }
+}
 
 // Holds `lock` from construction to destruction.
 template <class L>

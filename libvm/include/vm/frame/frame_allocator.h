@@ -239,7 +239,7 @@ class FrameAllocator {
   uint32_t cpus_ = 0;
 
   // Written under the lock alone; on lines of its own.
-  alignas(128) typename H::Lock lock_;
+  alignas(128) typename H::Lock lock_ = base::lock_of<typename H::Lock>(base::LockRank::allocator);
   BuddyLists zones_[2] BASE_GUARDED_BY(lock_);  // below 4 GiB, above
   FrameDepot depot_ BASE_GUARDED_BY(lock_);
   uint64_t emergency_ BASE_GUARDED_BY(lock_) = 0;

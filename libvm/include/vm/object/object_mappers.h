@@ -64,7 +64,7 @@ class ObjectMappers {
   }
 
  private:
-  Lock lock_;
+  Lock lock_ = base::lock_of<Lock>(base::LockRank::mappers);
   base::List<ObjectMapper, &ObjectMapper::mapper_node> list_ BASE_GUARDED_BY(lock_);
 };
 

@@ -45,7 +45,7 @@ class PageStore {
   PageStore& operator=(const PageStore&) = delete;
 
   // Rank object. Guards every change of a slot.
-  Lock lock;
+  Lock lock = base::lock_of<Lock>(base::LockRank::object);
 
   // In an epoch section, any or no lock held. Nothing: not resident. Error::limit_exceeded: the
   // frame has as many references as can be counted.

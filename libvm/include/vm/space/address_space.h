@@ -29,8 +29,9 @@ namespace vm {
 template <Machine M>
 class AddressSpace final : private ObjectHolder, public ObjectMapper, public PageLender {
  public:
-  explicit AddressSpace(SpaceSystem<M>& system)
-      : system_(system), table_(system.machine()), map_(*this) {}
+  // `rank`: of a space that is used while another's lock is held.
+  explicit AddressSpace(SpaceSystem<M>& system, base::LockRank rank = base::LockRank::space)
+      : system_(system), table_(system.machine()), lock_(base::lock_of<Lock>(rank)), map_(*this) {}
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
   // Never created, or destroyed (checked).

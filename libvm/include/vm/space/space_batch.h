@@ -33,7 +33,8 @@ class AddressSpace<M>::Rehearsal {
     static_assert(sizeof(AddressSpace) <= base::page_size);
     System<M>& machine = system_.machine();
     BASE_TRY_ASSIGN(home_, machine.frames().allocate());
-    auto* space = base::construct_at<AddressSpace>(machine.host().window(home_), system_);
+    auto* space = base::construct_at<AddressSpace>(machine.host().window(home_), system_,
+                                                   base::LockRank::rehearsal);
     SpaceOptions lazy = options;
     lazy.population = Population::lazy;
     if (const base::Status created = space->create(lazy); !created.ok()) {

@@ -63,7 +63,7 @@ class SpaceSystem {
   System<M>& machine_;
   ObjectMappers<typename Host::Lock> mappers_;
   ObjectSystem<Frames> objects_;
-  typename Host::Lock loan_lock_;
+  typename Host::Lock loan_lock_ = base::lock_of<typename Host::Lock>(base::LockRank::loan);
   base::Pfn zero_frame_;
   bool started_ = false;
 };

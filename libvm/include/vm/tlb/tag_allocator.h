@@ -125,7 +125,7 @@ class TagAllocator {
     uint64_t kept = 0;               // what it ran when the round began
   };
 
-  typename Host::Lock lock_;
+  typename Host::Lock lock_ = base::lock_of<typename Host::Lock>(base::LockRank::tlb);
   uint32_t tags_ = 0;
   uint32_t hint_ BASE_GUARDED_BY(lock_) = 1;
   base::Atomic<uint64_t> round_{1};
