@@ -29,5 +29,17 @@ def program(arch):
     return parts
 
 
+def the_first_daemon_of_the_docs(arch):
+    """user/greeter is what docs/schemes.md shows, and does what it says."""
+    source = (build.TOP / "user/greeter/greeter.cpp").read_text().partition("\n")[2]
+    shown = re.search(r"^```cpp\n(.*?)^```$", (build.TOP / "docs/schemes.md").read_text(), re.M | re.S)
+    assert shown and shown[1] == source, "docs/schemes.md shows another program than user/greeter"
+    assert source.count("\n") < 100, "it is no small program any more"
+    result = guest.boot(arch, "--cmd", "greeter & until head -n 1 greeter: 2>/dev/null; do "
+                        "sleep 0.1; done; cat greeter:x; echo $?")
+    said = result.stdout.decode(errors="replace").split("\n")
+    assert said[0] == "hello" and said[-2:-1] == ["1"], f"{said}\n{result.log[-1000:]}"
+
+
 if __name__ == "__main__":
-    sys.exit(guest.main([program]))
+    sys.exit(guest.main([program, the_first_daemon_of_the_docs]))
