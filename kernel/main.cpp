@@ -32,6 +32,7 @@
 #include "kernel/process/secondary.h"
 #include "kernel/process/thread.h"
 #include "kernel/process/timer.h"
+#include "kernel/sanitizer/shadow.h"
 #include "kernel/scheme/kernel_schemes.h"
 #include "kernel/seam/traps.h"
 
@@ -80,6 +81,7 @@ void start_memory() {
     panic("no memory for the frame allocator");
   }
   init_kernel_map();
+  start_address_checks();
   if (!init_machine()) {
     panic("no memory for the address spaces");
   }

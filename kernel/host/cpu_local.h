@@ -18,6 +18,14 @@ enum class ObservedTrap : uint8_t { step, page_fault, timer, nmi };
 // trap was its own, and is dealt with.
 using TrapObserver = bool (*)(cpu::TrapFrame& frame, ObservedTrap trap);
 
+// Invalidations of user translations that a CPU has carried out, or broadcast.
+struct MmuCounts {
+  uint64_t ranges = 0;  // of pages
+  uint64_t pages = 0;   // in these
+  uint64_t tags = 0;    // all of one address space
+  uint64_t everything = 0;
+};
+
 struct CpuLocal {
   // What runs on this CPU; nullptr before the scheduler has started. Others may look.
   Thread* thread = nullptr;
@@ -44,6 +52,7 @@ struct CpuLocal {
   uint64_t ipis_sent[3]{};  // by cpu::Ipi
   uint64_t ipis_received = 0;
   uint64_t shootdown_rounds = 0;
+  MmuCounts mmu;
   // Spin locks that this CPU holds.
   HeldLocks held_locks;
 

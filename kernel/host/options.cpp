@@ -114,11 +114,22 @@ constexpr Key keys[] = {
     {"panictest",
      [](Text v) {
        return choose(v, parsed.panic_test,
-                     Choices<PanicTest, 5>{{{"null", PanicTest::null_pointer},
-                                            {"stack", PanicTest::stack_overflow},
-                                            {"assert", PanicTest::assertion},
-                                            {"locks", PanicTest::lock_order},
-                                            {"reset", PanicTest::reset}}});
+                     Choices<PanicTest, 16>{{{"null", PanicTest::null_pointer},
+                                             {"stack", PanicTest::stack_overflow},
+                                             {"assert", PanicTest::assertion},
+                                             {"locks", PanicTest::lock_order},
+                                             {"reset", PanicTest::reset},
+                                             {"signed-overflow", PanicTest::signed_overflow},
+                                             {"wide-shift", PanicTest::wide_shift},
+                                             {"array-index", PanicTest::array_index},
+                                             {"misaligned", PanicTest::misaligned},
+                                             {"bad-bool", PanicTest::bad_bool},
+                                             {"heap-overflow", PanicTest::heap_overflow},
+                                             {"heap-after-free", PanicTest::heap_use_after_free},
+                                             {"heap-double-free", PanicTest::heap_double_free},
+                                             {"frame-after-free", PanicTest::frame_use_after_free},
+                                             {"stack-array", PanicTest::stack_array},
+                                             {"global-array", PanicTest::global_array}}});
      }},
     {"selftest",
      [](Text v) {

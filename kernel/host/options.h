@@ -17,7 +17,27 @@ enum class LogTarget : uint8_t { console, debug };
 enum class ConsoleMode : uint8_t { tty, pipe };
 enum class PagingMode : uint8_t { lazy, eager };
 enum class SelfTest : uint8_t { none, usercopy, all };
-enum class PanicTest : uint8_t { none, null_pointer, stack_overflow, assertion, lock_order, reset };
+enum class PanicTest : uint8_t {
+  none,
+  null_pointer,
+  stack_overflow,
+  assertion,
+  lock_order,
+  reset,
+  // Noticed by kernels built with kernel_sanitize=undefined alone.
+  signed_overflow,
+  wide_shift,
+  array_index,
+  misaligned,
+  bad_bool,
+  // Noticed by kernels built with kernel_sanitize=address alone.
+  heap_overflow,
+  heap_use_after_free,
+  heap_double_free,
+  frame_use_after_free,
+  stack_array,
+  global_array,
+};
 
 inline constexpr size_t max_run_line = 4096;
 inline constexpr size_t max_mark = 64;

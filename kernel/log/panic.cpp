@@ -10,6 +10,7 @@
 #include "kernel/log/backtrace.h"
 #include "kernel/log/format.h"
 #include "kernel/log/log.h"
+#include "kernel/sanitizer/shadow.h"
 
 namespace kernel {
 
@@ -26,6 +27,7 @@ struct Reason {
 void begin(Reason& reason, const char* format, va_list arguments) {
   stop_other_cpus();
   break_spin_locks();
+  stop_address_checks();
   if (panicking) {
     log_plain("@panic while panicking");
     log_plain("@end");

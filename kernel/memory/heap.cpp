@@ -5,6 +5,7 @@
 #include "kernel/host/spin_lock.h"
 #include "kernel/memory/fail_nth.h"
 #include "kernel/memory/frames.h"
+#include "kernel/sanitizer/shadow.h"
 
 namespace kernel {
 
@@ -21,7 +22,7 @@ struct FreeCell {
 struct Header {
   uint64_t magic = 0;
   uint32_t class_or_order = 0;
-  uint32_t used = 0;
+  uint32_t used = 0;  // blocks; of a large block its size
   FreeCell* free = nullptr;
   base::ListNode node;
 };
@@ -34,9 +35,24 @@ constexpr uint8_t freed_byte = 0xfd;
 
 using SlabList = base::List<Header, &Header::node>;
 
+// Where addresses are checked, the last bytes of each cell are nobody's and say how large the block
+// is, or was. Freed cells wait in a queue, oldest first.
+struct Trailer {
+  uint64_t size;
+  uint64_t unused;
+};
+constexpr size_t edge = checks_addresses ? sizeof(Trailer) : 0;
+constexpr size_t most_waiting = 1024;
+struct WaitingCells {
+  FreeCell* first = nullptr;
+  FreeCell* last = nullptr;
+  size_t count = 0;
+};
+
 // The lists have constructors; storage that needs no constructor at start keeps .init_array empty.
 struct Classes {
   SlabList partial[class_count];
+  WaitingCells waiting;
 };
 alignas(Classes) unsigned char class_storage[sizeof(Classes)];
 Classes* classes = nullptr;     // under the lock from the first use on
@@ -65,7 +81,13 @@ base::Pfn frame_of(const Header* header) {
   return base::Pfn((reinterpret_cast<uint64_t>(header) - origin) >> base::page_shift);
 }
 
-base::Result<Header*> grow(size_t index) {
+// Functions that are not checked: they read and link free cells, which are poisoned.
+
+Trailer& trailer_of(void* cell, size_t index) {
+  return *reinterpret_cast<Trailer*>(static_cast<char*>(cell) + class_sizes[index] - edge);
+}
+
+KERNEL_UNCHECKED_ACCESS base::Result<Header*> grow(size_t index) {
   BASE_TRY_ASSIGN(const base::Pfn frame, allocate_frames(0));
   auto* header = base::construct_at<Header>(frame_window(frame));
   header->magic = slab_magic;
@@ -77,10 +99,11 @@ base::Result<Header*> grow(size_t index) {
     header->free = free;
   }
   all_classes().partial[index].push_front(*header);
+  poison(header + 1, base::page_size - sizeof(Header), Poison::heap_edge);
   return header;
 }
 
-base::Result<void*> allocate_small(size_t index) {
+KERNEL_UNCHECKED_ACCESS base::Result<void*> allocate_small(size_t index, size_t size) {
   Header* header = all_classes().partial[index].front();
   if (header == nullptr) {
     BASE_TRY_ASSIGN(header, grow(index));
@@ -91,20 +114,29 @@ base::Result<void*> allocate_small(size_t index) {
   if (header->free == nullptr) {
     all_classes().partial[index].remove(*header);
   }
+  if constexpr (checks_addresses) {
+    trailer_of(cell, index).size = size;
+    unpoison(cell, size);
+  }
   return static_cast<void*>(cell);
 }
 
 base::Result<void*> allocate_large(size_t size) {
-  const uint64_t frames = (size + header_size + base::page_size - 1) >> base::page_shift;
+  const uint64_t frames = (size + header_size + edge + base::page_size - 1) >> base::page_shift;
   const unsigned order = base::log2_ceil(frames);
-  if (size > (base::page_size << max_frame_order) - header_size) {
+  if (size > (base::page_size << max_frame_order) - header_size - edge) {
     return base::Error::out_of_memory;
   }
   BASE_TRY_ASSIGN(const base::Pfn frame, allocate_frames(order));
   auto* header = base::construct_at<Header>(frame_window(frame));
   header->magic = large_magic;
   header->class_or_order = order;
-  return static_cast<void*>(reinterpret_cast<char*>(header) + header_size);
+  header->used = uint32_t(size);
+  char* block = reinterpret_cast<char*>(header) + header_size;
+  poison(block + base::align_up(size, 8UL),
+         (base::page_size << order) - header_size - base::align_up(size, 8UL), Poison::heap_edge);
+  unpoison(block, size);
+  return static_cast<void*>(block);
 }
 
 void release_slab(Header* header) {
@@ -113,11 +145,9 @@ void release_slab(Header* header) {
   free_frames(frame_of(header), 0);
 }
 
-void free_small(Header* header, void* block) {
+// Back to its slab.
+KERNEL_UNCHECKED_ACCESS void release_cell(Header* header, void* block) {
   const size_t index = header->class_or_order;
-#if defined(BASE_DEBUG_CHECKS) && BASE_DEBUG_CHECKS
-  __builtin_memset(block, freed_byte, class_sizes[index]);
-#endif
   SlabList& partial = all_classes().partial[index];
   auto* cell = static_cast<FreeCell*>(block);
   cell->next = header->free;
@@ -133,6 +163,31 @@ void free_small(Header* header, void* block) {
   }
 }
 
+KERNEL_UNCHECKED_ACCESS void release_oldest(WaitingCells& waiting) {
+  FreeCell* cell = waiting.first;
+  waiting.first = cell->next;
+  --waiting.count;
+  release_cell(header_of(cell), cell);
+}
+
+KERNEL_UNCHECKED_ACCESS void free_small(Header* header, void* block) {
+  const size_t index = header->class_or_order;
+#if defined(BASE_DEBUG_CHECKS) && BASE_DEBUG_CHECKS
+  __builtin_memset(block, freed_byte, class_sizes[index] - edge);
+#endif
+  if constexpr (!checks_addresses) {
+    return release_cell(header, block);
+  }
+  poison(block, class_sizes[index], Poison::heap_freed);
+  WaitingCells& waiting = all_classes().waiting;
+  auto* cell = static_cast<FreeCell*>(block);
+  (waiting.count == 0 ? waiting.first : waiting.last->next) = cell;
+  waiting.last = cell;
+  if (++waiting.count > most_waiting) {
+    release_oldest(waiting);
+  }
+}
+
 }  // namespace
 
 base::Result<void*> heap_allocate(size_t size) {
@@ -142,10 +197,10 @@ base::Result<void*> heap_allocate(size_t size) {
   }
   const base::Guard guard(lock);
   size_t index = 0;
-  while (index < class_count && class_sizes[index] < size) {
+  while (index < class_count && class_sizes[index] < size + edge) {
     ++index;
   }
-  auto block = index < class_count ? allocate_small(index) : allocate_large(size);
+  auto block = index < class_count ? allocate_small(index, size) : allocate_large(size);
   block_count += block.ok() ? 1 : 0;
   return block;
 }
@@ -158,6 +213,7 @@ void heap_free(void* block) {
   Header* header = header_of(block);
   BASE_CHECK(header->magic == slab_magic || header->magic == large_magic,
              "freeing what the heap did not allocate");
+  BASE_CHECK(!is_poisoned(block), "freeing a block that is free");
   --block_count;
   if (header->magic == slab_magic) {
     free_small(header, block);
@@ -177,6 +233,9 @@ uint64_t heap_block_count() {
 uint64_t heap_trim() {
   const base::Guard guard(lock);
   uint64_t released = 0;
+  for (WaitingCells& waiting = all_classes().waiting; waiting.count != 0;) {
+    release_oldest(waiting);
+  }
   for (SlabList& partial : all_classes().partial) {
     for (Header* header = partial.front(); header != nullptr;) {
       Header* next = partial.next(*header);
@@ -189,6 +248,30 @@ uint64_t heap_trim() {
     }
   }
   return released;
+}
+
+HeapBlock find_heap_block(uint64_t address) {
+  if constexpr (!checks_addresses) {
+    return {};
+  }
+  const auto* header = header_of(reinterpret_cast<void*>(address));
+  if (header->magic == slab_magic && header->class_or_order < class_count) {
+    const size_t index = header->class_or_order;
+    const uint64_t first = reinterpret_cast<uint64_t>(header) + header_size;
+    if (address < first || address >= first + cells_of(index) * class_sizes[index]) {
+      return {};
+    }
+    const uint64_t cell = address - (address - first) % class_sizes[index];
+    return {cell, trailer_of(reinterpret_cast<void*>(cell), index).size};
+  }
+  // A large block begins in a frame at a multiple of its size.
+  for (unsigned order = 0; order <= max_frame_order; ++order) {
+    header = reinterpret_cast<const Header*>(base::align_down(address, base::page_size << order));
+    if (header->magic == large_magic && header->class_or_order == order) {
+      return {reinterpret_cast<uint64_t>(header) + header_size, header->used};
+    }
+  }
+  return {};
 }
 
 }  // namespace kernel

@@ -2,7 +2,9 @@
 // blocks straight from the frame allocator (up to 4 MiB less a header).
 //
 // Callable from any context but NMI; takes a spin lock. Blocks are 16-byte aligned. Freed blocks
-// are overwritten in builds with debug checks.
+// are overwritten in builds with debug checks. A kernel that checks addresses keeps the bytes
+// behind a block poisoned, and freed small blocks too, the last 1,024 of which wait before they are
+// reused.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +24,14 @@ void heap_free(void* block);
 [[nodiscard]] uint64_t heap_block_count();
 // Gives frames whose blocks are all free back. Returns how many.
 uint64_t heap_trim();
+
+// The block that `address` lies in, or just behind, for messages about bad accesses. Reads without
+// the lock: for when nothing else runs. size 0: there is none.
+struct HeapBlock {
+  uint64_t start = 0;
+  uint64_t size = 0;
+};
+[[nodiscard]] HeapBlock find_heap_block(uint64_t address);
 
 // Sole owner of a heap object.
 template <typename T>

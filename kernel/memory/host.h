@@ -9,13 +9,14 @@
 #include "kernel/host/spin_lock.h"
 #include "kernel/memory/fail_nth.h"
 #include "kernel/memory/shootdown.h"
+#include "kernel/sanitizer/shadow.h"
 #include "kernel/seam/memory.h"
 #include "vm/frame/frame_allocator.h"
 #include "vm/seam/host.h"
 
 namespace kernel {
 
-struct Host {
+struct Host : FrameWatch {
   using Lock = SpinLock;
 
   void* window(base::Pfn frame) { return direct_map(base::PhysAddr::of(frame).raw()); }

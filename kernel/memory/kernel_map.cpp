@@ -8,6 +8,7 @@
 #include "kernel/memory/fail_nth.h"
 #include "kernel/memory/frames.h"
 #include "kernel/memory/shootdown.h"
+#include "kernel/sanitizer/shadow.h"
 #include "kernel/seam/memory.h"
 
 namespace kernel {
@@ -16,19 +17,14 @@ namespace {
 
 PageTree tree;
 
-// Devices and pixels are mapped from the start of the window, never unmapped; stacks fill slots
-// from the middle on: one guard page and the stack, in a slot of 32 KiB.
+// Devices and pixels are mapped from the start of the window, never unmapped; stacks from the
+// middle on.
 constexpr uint64_t device_start = cpu::kernel_map_start;
-constexpr uint64_t stack_start =
-    cpu::kernel_map_start + (cpu::kernel_map_end - cpu::kernel_map_start) / 2;
-constexpr uint64_t slot_size = 2 * kernel_stack_size;
-constexpr uint64_t slot_count = 16320;  // to the end of the window
-static_assert(stack_start + slot_count * slot_size <= cpu::kernel_map_end);
 
 // Guards the tables below `tree` and what of the window is taken. Before the frame allocator's.
 SpinLock map_lock{LockRank::kernel_map};
 uint64_t next_device BASE_GUARDED_BY(map_lock) = device_start;
-uint64_t slots_used[slot_count / 64] BASE_GUARDED_BY(map_lock);
+uint64_t slots_used[stack_slot_count / 64] BASE_GUARDED_BY(map_lock);
 
 constexpr cpu::PageRights data_rights{true, false, false, false};
 constexpr cpu::PageRights device_rights{true, false, false, true};
@@ -36,7 +32,7 @@ constexpr cpu::PageRights pixel_rights{true, false, false, false, true};
 
 std::optional<uint64_t> take_slot() {
   const base::Guard guard(map_lock);
-  for (uint64_t word = 0; word < slot_count / 64; ++word) {
+  for (uint64_t word = 0; word < stack_slot_count / 64; ++word) {
     if (~slots_used[word] != 0) {
       const unsigned bit = base::count_trailing_zeros(~slots_used[word]);
       slots_used[word] |= 1ULL << bit;
@@ -53,13 +49,13 @@ void return_slot(uint64_t slot) {
 
 // The stack's lowest byte: the slot's upper half, so the lower half is the guard.
 uint64_t stack_of(uint64_t slot) {
-  return stack_start + slot * slot_size + kernel_stack_size;
+  return stack_area_start + slot * stack_slot_size + kernel_stack_size;
 }
 
 void* map_for_good(uint64_t physical, uint64_t size, cpu::PageRights rights) {
   const uint64_t offset = physical % base::page_size;
   const base::Guard guard(map_lock);
-  const uint64_t room = stack_start - next_device;
+  const uint64_t room = stack_area_start - next_device;
   if (size == 0 || size > room || offset + size > room) {
     return nullptr;
   }
@@ -111,7 +107,7 @@ class StackRemoval {
       free_frames(frames_[i], 0);
     }
     for (size_t i = 0; i < count_; ++i) {
-      return_slot((stacks_[i] - stack_start) / slot_size);
+      return_slot((stacks_[i] - stack_area_start) / stack_slot_size);
     }
   }
 
@@ -168,6 +164,7 @@ void give_up_stack(uint64_t stack, size_t pages) {
 
 base::Status map_stack_page(uint64_t at, base::Pfn frame) {
   const base::Guard guard(map_lock);
+  alias_stack_page(at, frame);
   return tree.map(at, frame, data_rights);
 }
 
@@ -202,6 +199,8 @@ base::Result<KernelStack> KernelStack::create() {
     return base::Error::out_of_memory;
   }
   if (const uint64_t idle = take_idle_stack()) {
+    // Its last thread left it in the middle of functions.
+    unpoison(reinterpret_cast<const void*>(idle), kernel_stack_size);
     return KernelStack(idle, stack_pages);
   }
   const auto slot = take_slot();
@@ -248,8 +247,8 @@ void free_idle_stacks() {
 }
 
 bool is_stack_guard(uint64_t address) {
-  return address >= stack_start && address < stack_start + slot_count * slot_size &&
-         (address - stack_start) % slot_size < kernel_stack_size;
+  return address >= stack_area_start && address < stack_area_end &&
+         (address - stack_area_start) % stack_slot_size < kernel_stack_size;
 }
 
 bool is_kernel_readable(uint64_t address, uint64_t size) {

@@ -7,6 +7,8 @@
 #include <optional>
 
 #include "base/result.h"
+#include "cpu/page_format.h"
+#include "cpu/per_cpu.h"
 #include "kernel/memory/page_table.h"
 
 namespace kernel {
@@ -20,7 +22,16 @@ void init_kernel_map();
 // memory or out of room. Devices that act on single accesses are map_device()'s (seam/memory.h).
 [[nodiscard]] void* map_framebuffer(uint64_t physical, uint64_t size);
 
-inline constexpr uint64_t kernel_stack_size = 16384;
+inline constexpr uint64_t kernel_stack_size = cpu::kernel_stack_size;
+
+// Kernel stacks fill slots: a guard of unmapped pages and, in the upper half, the stack.
+inline constexpr uint64_t stack_slot_size = 2 * kernel_stack_size;
+inline constexpr uint64_t stack_area_start =
+    cpu::kernel_map_start + (cpu::kernel_map_end - cpu::kernel_map_start) / 2;
+inline constexpr uint64_t stack_slot_count =  // to the end of the window
+    (cpu::kernel_map_end - stack_area_start) / stack_slot_size / 64 * 64;
+inline constexpr uint64_t stack_area_end = stack_area_start + stack_slot_count * stack_slot_size;
+static_assert(stack_area_end <= cpu::kernel_map_end);
 
 // A kernel stack with an unmapped guard page below it; contents undefined. Move-only; given back
 // when destroyed (which must not happen on it).

@@ -2,6 +2,7 @@
 // (arch/<isa>/describe, arch/<isa>/mmu), the kernel as host. One of each, for every address space.
 #pragma once
 
+#include "kernel/memory/counted_mmu.h"
 #include "kernel/memory/host.h"
 #include "mmu/machine.h"
 #include "vm/seam/machine.h"
@@ -12,7 +13,7 @@ namespace kernel {
 
 struct Machine {
   using Format = machine::Format;
-  using Mmu = machine::Mmu;
+  using Mmu = CountedMmu;
   using Host = kernel::Host;
 };
 static_assert(vm::Machine<Machine>);

@@ -1,6 +1,7 @@
 #include "kernel/process/secondary.h"
 
 #include "base/atomic.h"
+#include "base/bits.h"
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/per_cpu.h"
@@ -38,8 +39,8 @@ struct SecondaryCpu {
   Thread* idle = nullptr;
 };
 
-constexpr unsigned home_order = 3;
-static_assert(sizeof(SecondaryCpu) <= base::page_size << home_order);
+constexpr unsigned home_order =
+    base::log2_ceil((sizeof(SecondaryCpu) + base::page_size - 1) >> base::page_shift);
 
 constexpr uint64_t arrival_ns = 2'000'000'000;
 

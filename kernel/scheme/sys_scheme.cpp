@@ -53,18 +53,25 @@ Outcome<> write_interrupts(TextBuilder& text) {
   uint64_t devices = 0;
   uint64_t switches = 0;
   uint64_t reschedules = 0;
+  MmuCounts mmu;
   online_cpus().for_each([&](uint32_t cpu) {
     const CpuLocal& local = cpu_local_of(cpu);
     ticks += local.ticks;
     devices += local.device_interrupts;
     switches += local.switches;
     reschedules += local.ipis_sent[unsigned(cpu::Ipi::reschedule)];
+    mmu.ranges += local.mmu.ranges;
+    mmu.pages += local.mmu.pages;
+    mmu.tags += local.mmu.tags;
+    mmu.everything += local.mmu.everything;
   });
   const ShootdownCounts shootdowns = shootdown_counts();
   text.print("timer %lu\ndevices %lu\ncontext_switches %lu\ncpus %u\nreschedule_ipis %lu\n", ticks,
              devices, switches, online_cpus().count(), reschedules);
   text.print("shootdown_rounds %lu\nshootdown_ipis %lu\n", shootdowns.rounds,
              shootdowns.interrupts);
+  text.print("tlb_ranges %lu\ntlb_pages %lu\ntlb_tags %lu\ntlb_everything %lu\n", mmu.ranges,
+             mmu.pages, mmu.tags, mmu.everything);
   text.print("controller %s\n", cpu::interrupt_controller_name());
   return {};
 }

@@ -5,6 +5,7 @@
 #include "kernel/driver/acpi.h"
 #include "kernel/host/self_test.h"
 #include "kernel/host/spin_lock.h"
+#include "test/ktest/misbehave.h"
 
 namespace kernel {
 
@@ -67,6 +68,7 @@ void run_panic_test(PanicTest kind) {
     case PanicTest::reset: cpu::reset(platform());
     case PanicTest::null_pointer:
     case PanicTest::assertion: panic_test_outer(kind); break;
+    default: misbehave(kind); break;
   }
   base_panic("the panic test did not panic", "panic_tests.cpp", 0);
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from . import bootbench, build, plot, vmbench
+from . import bootbench, build, plot, shootdowns, vmbench
 from .status import BAD_USAGE, Stop
 
 USAGE = """\
@@ -49,6 +49,7 @@ def guest_suites() -> dict[str, Callable[[], list[dict]]]:
             found[f"{program.suite}-{arch}"] = partial(vmbench.table, program, arch)
         found[f"time-{arch}"] = partial(vmbench.table, vmbench.PROGRAMS[0], arch, timed=True)
         found[f"boot-{arch}"] = partial(bootbench.table, arch)
+    found["shootdown"] = lambda: [row for arch in build.ARCHES for row in shootdowns.table(arch)]
     return found
 
 

@@ -11,6 +11,8 @@ from .status import BUILD, MISSING, Stop
 
 TOP = Path(__file__).resolve().parents[2]
 ARCHES = ("x86_64", "aarch64")
+# Kernels that report on themselves (option kernel_sanitize): kind -> prefix of their build folder.
+SANITIZED = {"undefined": "ubsan", "address": "kasan"}
 
 
 def folder(name: str) -> Path:
@@ -56,9 +58,11 @@ def interesting(output: str) -> str:
 
 
 def configure_command(name: str) -> list:
-    machine = ["--native-file", "arch/native.ini"] if name == "native" else \
-        ["--cross-file", f"arch/{name}/cross.ini"]
-    return ["meson", "setup", str(folder(name)), *machine]
+    if name == "native":
+        return ["meson", "setup", str(folder(name)), "--native-file", "arch/native.ini"]
+    prefix, _, arch = name.rpartition("-")
+    kinds = [f"-Dkernel_sanitize={kind}" for kind, known in SANITIZED.items() if known == prefix]
+    return ["meson", "setup", str(folder(name)), "--cross-file", f"arch/{arch}/cross.ini", *kinds]
 
 
 def configure(name: str, refresh: bool = False) -> None:
@@ -72,11 +76,18 @@ def configure(name: str, refresh: bool = False) -> None:
             run_quietly(["ninja", "-C", str(path), "build.ninja"], f"configuring build/{name}")
 
 
-def build(name: str) -> None:
-    """Configures and builds one folder; does nothing to the others."""
+def build(name: str, *targets: str) -> None:
+    """Configures and builds one folder, or its targets; does nothing to the others."""
     configure(name)
     with locked(folder(name)):
-        run_quietly(["ninja", "-C", str(folder(name))], f"building build/{name}")
+        run_quietly(["ninja", "-C", str(folder(name)), *targets], f"building build/{name}")
+
+
+def sanitized_kernel(arch: str, kind: str) -> Path:
+    """Builds the kernel alone, instrumented, in a folder of its own."""
+    name = f"{SANITIZED[kind]}-{arch}"
+    build(name, "kernel/kernel.elf")
+    return kernel(name)
 
 
 def guest_files(arch: str) -> dict[str, Path]:

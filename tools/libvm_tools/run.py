@@ -35,6 +35,8 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-]
   --icount            count instructions: deterministic, one processor, the benchmarks' CPU
   --screenshot FILE   when there was output and then none for a second, write what the screen
                       shows to FILE (PNG; PPM if it ends in .ppm) and end the machine
+  --sanitize KIND     the kernel that reports undefined behaviour of its own (undefined), or bad
+                      accesses to memory (address); built beside the others
   --qemu ARGUMENT     one more argument for QEMU; repeatable
   --newer             the newer QEMU of Debian's backports, which is fetched into build/newer
   --gdb               wait for a debugger before the first instruction
@@ -58,8 +60,13 @@ class Options:
     icount: bool = False
     screenshot: Path | None = None
     newer: bool = False
+    sanitize: str | None = None
     gdb: bool = False
     show: bool = False
+
+    def kernel(self) -> Path:
+        return build.sanitized_kernel(self.arch, self.sanitize) if self.sanitize \
+            else build.kernel(self.arch)
 
 
 def bad(message: str) -> Stop:
@@ -148,7 +155,7 @@ def parse(arguments: list[str]) -> Options:
             setattr(options, {"--print": "show"}.get(name, name[2:]), True)
             continue
         if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout",
-                        "--screenshot", "--qemu"):
+                        "--screenshot", "--qemu", "--sanitize"):
             raise bad(f"unknown argument {word or repr(word)}")
         if name in seen and name not in ("--add", "--append", "--qemu"):
             raise bad(f"{name} is given twice")
@@ -165,6 +172,11 @@ def parse(arguments: list[str]) -> Options:
             case "--append": options.append.append(command_text(name, value))
             case "--qemu": options.qemu.append(command_text(name, value))
             case "--screenshot": options.screenshot = picture(value)
+            case "--sanitize":
+                if value not in build.SANITIZED:
+                    raise bad(f"--sanitize {value or repr(value)}: not one of "
+                              + ", ".join(build.SANITIZED))
+                options.sanitize = value
             case "--timeout": options.timeout = seconds(value)
     if options.icount and (options.smp or 1) != 1:
         raise bad("--icount counts one processor: it cannot go with --smp above 1")
@@ -211,16 +223,16 @@ def processors(options: Options) -> int:
     return options.smp or 1
 
 
-def make_image(arch: str, folder: Path, line: str, initrd: bytes) -> Path:
+def make_image(arch: str, kernel: Path, folder: Path, line: str, initrd: bytes) -> Path:
     (folder / "initrd").write_bytes(initrd)
     (folder / "cmdline").write_text(line)
     image = folder / "disk.img"
-    for part in (build.loader(arch), build.kernel(arch), build.TOP / "tools" / "image"):
+    for part in (build.loader(arch), kernel, build.TOP / "tools" / "image"):
         if not part.exists():
             raise Stop(BUILD, f"the build made no {part.relative_to(build.TOP)}")
     result = subprocess.run(
         [build.TOP / "tools" / "image", "--arch", arch, "--loader", build.loader(arch),
-         "--kernel", build.kernel(arch), "--initrd", folder / "initrd", "--cmdline", line,
+         "--kernel", kernel, "--initrd", folder / "initrd", "--cmdline", line,
          "--output", image], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0:
         os.write(2, (result.stdout + result.stderr).encode())
@@ -245,7 +257,7 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
     terminal = session_options.pop("terminal", False)
     token = secrets.token_hex(8)
     initrd = make_initrd(options)
-    image = make_image(options.arch, run_folder, kernel_line(options, token, terminal), initrd)
+    image = make_image(options.arch, options.kernel(), run_folder, kernel_line(options, token, terminal), initrd)
     code, variables = FIRMWARE[options.arch]
     if not code.exists() or not variables.exists():
         raise Stop(MISSING, f"there is no firmware {code}")
@@ -253,7 +265,7 @@ def boot(options: Options, run_folder: Path, **session_options) -> tuple[Outcome
     port = free_port(1234) if options.gdb else None
     qmp = run_folder / "qmp" if options.screenshot else None
     if port is not None:
-        say(f"waiting for a debugger; in another terminal: gdb-multiarch {build.kernel(options.arch)}"
+        say(f"waiting for a debugger; in another terminal: gdb-multiarch {options.kernel()}"
             f" -ex 'target remote :{port}' -ex 'hbreak kernel_entry' -ex continue")
 
     def command(log: str) -> list[str]:

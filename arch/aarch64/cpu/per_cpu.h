@@ -12,7 +12,11 @@
 namespace cpu {
 
 // Every kernel stack has this size, emergency stacks too; the vectors judge SP by it.
+#if defined(KERNEL_SANITIZE_ADDRESS)
+inline constexpr uint64_t kernel_stack_size = 32768;  // checked variables have room around them
+#else
 inline constexpr uint64_t kernel_stack_size = 16384;
+#endif
 // What a handler may need beside its frame.
 inline constexpr uint64_t trap_stack_reserve = 1024;
 // A trap that finds less room than this on the kernel stack is reported as its overflow.

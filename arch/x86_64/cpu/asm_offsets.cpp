@@ -15,6 +15,7 @@
 
 [[gnu::used]] void asm_offsets() {
   EMIT(PER_CPU_KERNEL_STACK_TOP, offsetof(cpu::PerCpu, kernel_stack_top));
+  EMIT(KERNEL_STACK_SIZE, cpu::kernel_stack_size);
   EMIT(PER_CPU_USER_SP, offsetof(cpu::PerCpu, user_sp));
   EMIT(FRAME_SIZE, sizeof(cpu::TrapFrame));
   EMIT(FRAME_RCX, offsetof(cpu::TrapFrame, rcx));

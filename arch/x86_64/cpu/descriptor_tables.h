@@ -28,7 +28,11 @@ struct [[gnu::packed]] TaskState {
 static_assert(sizeof(TaskState) == 104);
 
 enum class EmergencyStack : uint8_t { none = 0, double_fault = 1, nmi = 2, machine_check = 3 };
+#if defined(KERNEL_SANITIZE_ADDRESS)
+inline constexpr uint64_t emergency_stack_size = 16384;
+#else
 inline constexpr uint64_t emergency_stack_size = 8192;
+#endif
 
 struct DescriptorTables {
   alignas(16) uint64_t gdt[10];

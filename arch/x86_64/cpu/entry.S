@@ -6,6 +6,8 @@
 //      interrupts off, CR3 = the loader's tables
 // uses rsp  becomes the static boot stack; rbp 0 ends backtraces
 
+#include "asm_offsets.h"
+
         .section .text.entry, "ax", @progbits
         .globl  kernel_entry
         .type   kernel_entry, @function
@@ -28,7 +30,7 @@ kernel_entry:
         .globl  boot_stack_start
         .globl  boot_stack_end
 boot_stack_start:
-        .skip   16384
+        .skip   KERNEL_STACK_SIZE
 boot_stack_end:
 
         .section .note.GNU-stack, "", @progbits

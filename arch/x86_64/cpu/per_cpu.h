@@ -11,6 +11,12 @@
 
 namespace cpu {
 
+// Every kernel stack has this size.
+#if defined(KERNEL_SANITIZE_ADDRESS)
+inline constexpr uint64_t kernel_stack_size = 32768;  // checked variables have room around them
+#else
+inline constexpr uint64_t kernel_stack_size = 16384;
+#endif
 // A trap that finds less room than this on the kernel stack is reported as its overflow: what the
 // processor pushes.
 inline constexpr uint64_t trap_stack_room = 48;
