@@ -3,9 +3,9 @@
 #include "kernel/process/fork.h"
 #include "kernel/process/image.h"
 #include "kernel/process/scheduler.h"
-#include "kernel/scheme/user_queue.h"
 #include "kernel/process/signal_deliver.h"
 #include "kernel/process/signal_trampoline.h"
+#include "kernel/scheme/user_queue.h"
 
 namespace kernel {
 
