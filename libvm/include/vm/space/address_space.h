@@ -218,6 +218,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   [[nodiscard]] base::VpnRange user_pages() { return Format::user_pages(machine().features()); }
 
   // space_layout.h
+  // Without those who tell it of pages that leave their objects: for a space that never has pages.
+  [[nodiscard]] base::Status create_apart(const SpaceOptions& options);
+  void destroy_apart();
   [[nodiscard]] base::Status supply_nodes(unsigned insertions) BASE_REQUIRES(lock_);
   [[nodiscard]] base::Status supply_nodes_for_append(size_t mappings) BASE_REQUIRES(lock_);
   void tidy_nodes() BASE_REQUIRES(lock_);

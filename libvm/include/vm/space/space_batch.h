@@ -13,7 +13,8 @@
 
 namespace vm {
 
-// A space to try changes on, in a frame of its own. Nobody runs it; it has no pages.
+// A space to try changes on, in a frame of its own. Nobody runs it; it has no pages, so that no object
+// has to tell it anything and nobody else ever sees it: its layout is copied without its lock.
 template <Machine M>
 class AddressSpace<M>::Rehearsal {
  public:
@@ -23,7 +24,7 @@ class AddressSpace<M>::Rehearsal {
   // No lock held: objects may die.
   ~Rehearsal() {
     if (space_ == nullptr) return;
-    space_->destroy();
+    space_->destroy_apart();
     base::destroy_at(space_);
     system_.machine().frames().free(home_);
   }
@@ -37,7 +38,7 @@ class AddressSpace<M>::Rehearsal {
                                                    base::LockRank::rehearsal);
     SpaceOptions lazy = options;
     lazy.population = Population::lazy;
-    if (const base::Status created = space->create(lazy); !created.ok()) {
+    if (const base::Status created = space->create_apart(lazy); !created.ok()) {
       base::destroy_at(space);
       machine.frames().free(home_);
       return created;

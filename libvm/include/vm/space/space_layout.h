@@ -9,6 +9,21 @@ namespace vm {
 
 template <Machine M>
 base::Status AddressSpace<M>::create(const SpaceOptions& options) {
+  BASE_TRY(create_apart(options));
+  system_.mappers().join(*this);
+  return {};
+}
+
+template <Machine M>
+void AddressSpace<M>::destroy() {
+  BASE_CHECK(created_, "AddressSpace destroyed twice");
+  sever_loans();
+  system_.mappers().leave(*this);
+  destroy_apart();
+}
+
+template <Machine M>
+base::Status AddressSpace<M>::create_apart(const SpaceOptions& options) {
   BASE_CHECK(!created_, "AddressSpace created twice");
   options_ = options;
   const base::VpnRange all = user_pages();
@@ -28,16 +43,12 @@ base::Status AddressSpace<M>::create(const SpaceOptions& options) {
   map_.supply({machine().host().window(node_page), node_page.raw()});
   map_.start();
   created_ = true;
-  system_.mappers().join(*this);
   return {};
 }
 
 // Nobody else uses the space, so its nodes need no epoch to pass.
 template <Machine M>
-void AddressSpace<M>::destroy() {
-  BASE_CHECK(created_, "AddressSpace destroyed twice");
-  sever_loans();
-  system_.mappers().leave(*this);
+void AddressSpace<M>::destroy_apart() {
   table_.destroy();
   const base::VpnRange everything = user_pages();
   while (const base::Optional<Mapping> piece = map_.take_first(everything)) {
