@@ -18,7 +18,7 @@ COUNTERS = {
 
 def count(arch: str) -> dict[tuple[int, int], dict[str, int]]:
     """(pages, processors) -> counter -> the most that one munmap made."""
-    result = guest.boot(arch, "--smp", str(PROCESSORS), "--cmd", "shootdowns", timeout=200)
+    result = guest.boot(arch, "--smp", str(PROCESSORS), "--cmd", "shootdowns", timeout=400)
     said = result.stdout.decode(errors="replace")
     if result.status != 0 or not said.endswith("end\n"):
         raise Stop(QEMU, f"shootdowns on {arch} ended with {result.status} ({result.reason}):\n"
@@ -31,7 +31,7 @@ def count(arch: str) -> dict[tuple[int, int], dict[str, int]]:
 def table(arch: str) -> list[dict]:
     """Prints the table; rows for JSON."""
     build.build(arch)
-    print(f"{arch}: the most of one munmap (5 tries), {PROCESSORS} processors")
+    print(f"{arch}: the most of one munmap (3 tries), {PROCESSORS} processors")
     print(f"{'pages':>6} {'runs on':>8}" + "".join(f"{title:>26}" for title in COUNTERS.values()))
     rows = []
     for (pages, processors), counts in count(arch).items():
