@@ -13,8 +13,9 @@
 
 namespace vm {
 
-// A space to try changes on, in a frame of its own. Nobody runs it; it has no pages, so that no object
-// has to tell it anything and nobody else ever sees it: its layout is copied without its lock.
+// A space to try changes on, in a frame of its own. Nobody runs it; it has no pages, so that no
+// object has to tell it anything and nobody else ever sees it: its layout is copied without its
+// lock.
 template <Machine M>
 class AddressSpace<M>::Rehearsal {
  public:
