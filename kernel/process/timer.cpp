@@ -10,7 +10,9 @@
 
 namespace kernel {
 
-// One lock for all CPUs' lists, because a timer may be started anew or cancelled anywhere.
+// One lock for all CPUs' lists, because a timer may be started anew or cancelled anywhere. A tick
+// with nothing due does not take it: with more processors than the host runs at once, handing a
+// lock from one to the next takes longer than a time slice, and they would do nothing else.
 class TimerQueue {
  public:
   void start(Timer& timer, uint64_t moment) {
@@ -23,6 +25,7 @@ class TimerQueue {
       timer.moment_ = moment;
       timer.cpu_ = self;
       insert(cpus_[self].pending, timer);
+      cpus_[self].note_first();
       is_first = cpus_[self].pending.front() == &timer;
     }
     if (is_first) {
@@ -53,7 +56,7 @@ class TimerQueue {
   void run() {
     const uint64_t now = cpu::monotonic_ns();
     Cpu& mine = cpus_[cpu::this_cpu().index];
-    for (;;) {
+    while (mine.first.load<base::Order::relaxed>() <= now) {
       Timer* due = nullptr;
       {
         const base::Guard guard(lock_);
@@ -62,6 +65,7 @@ class TimerQueue {
           return;
         }
         mine.pending.remove(*due);
+        mine.note_first();
         mine.running = due;
       }
       due->callback_(due->context_, *due);
@@ -73,14 +77,9 @@ class TimerQueue {
   // Interrupts masked.
   void arm_next(uint64_t longest_ns) {
     Cpu& mine = cpus_[cpu::this_cpu().index];
-    uint64_t moment = longest_ns == never ? never : cpu::monotonic_ns() + longest_ns;
-    {
-      const base::Guard guard(lock_);
-      const Timer* first = mine.pending.front();
-      if (first != nullptr && first->moment_ < moment) {
-        moment = first->moment_;
-      }
-    }
+    const uint64_t longest = longest_ns == never ? never : cpu::monotonic_ns() + longest_ns;
+    const uint64_t first = mine.first.load<base::Order::relaxed>();
+    const uint64_t moment = first < longest ? first : longest;
     mine.armed = never;
     if (moment == never) {
       cpu::stop_timer();
@@ -96,13 +95,22 @@ class TimerQueue {
   struct alignas(64) Cpu {
     List pending;
     Timer* running = nullptr;
+    // The moment of the first pending one. Written under the lock; only this CPU makes it earlier,
+    // with interrupts masked, so that here it is never later than the truth.
+    base::Atomic<uint64_t> first{never};
     // Of this CPU alone, interrupts masked: nothing is armed before the first arm_next().
     uint64_t armed = 0;
+
+    void note_first() {
+      const Timer* timer = pending.front();
+      first.store<base::Order::relaxed>(timer == nullptr ? never : timer->moment_);
+    }
   };
 
   void remove(Timer& timer) BASE_REQUIRES(lock_) {
     if (timer.node_.linked()) {
       cpus_[timer.cpu_].pending.remove(timer);
+      cpus_[timer.cpu_].note_first();
     }
   }
 

@@ -221,6 +221,10 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // Without those who tell it of pages that leave their objects: for a space that never has pages.
   [[nodiscard]] base::Status create_apart(const SpaceOptions& options);
   void destroy_apart();
+  [[nodiscard]] SpaceOptions options_now() {
+    base::Guard guard(lock_);
+    return options_;
+  }
   [[nodiscard]] base::Status supply_nodes(unsigned insertions) BASE_REQUIRES(lock_);
   [[nodiscard]] base::Status supply_nodes_for_append(size_t mappings) BASE_REQUIRES(lock_);
   void tidy_nodes() BASE_REQUIRES(lock_);

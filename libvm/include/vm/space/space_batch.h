@@ -139,7 +139,7 @@ BatchOutcome AddressSpace<M>::apply_checked(base::Span<SpaceChange> changes,
   // Die last: with no lock held.
   Rehearsal mine(system_);
   Rehearsal theirs(system_);
-  if (const base::Status status = mine.start(options_); !status.ok()) {
+  if (const base::Status status = mine.start(options_now()); !status.ok()) {
     return {status, changes.size()};
   }
   if (giver == nullptr) {
@@ -147,7 +147,7 @@ BatchOutcome AddressSpace<M>::apply_checked(base::Span<SpaceChange> changes,
     Parties parties(*this, mine.space(), operation);
     return apply_locked(changes, parties);
   }
-  if (const base::Status status = theirs.start(giver->options_); !status.ok()) {
+  if (const base::Status status = theirs.start(giver->options_now()); !status.ok()) {
     return {status, changes.size()};
   }
   // Ascending addresses, as transfer() does.
