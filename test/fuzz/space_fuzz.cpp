@@ -29,7 +29,7 @@ void run(uint8_t choice, const uint8_t* bytes, size_t size) {
     });
   } catch (const sim::Failure& failure) {
     std::fprintf(stderr, "%s: %s\n%s", F::name, failure.what(),
-                 model::describe(operations).c_str());
+                 model::describe(operations, options.pages, options.spaces).c_str());
     std::abort();
   }
 }

@@ -95,7 +95,9 @@ void report(Sequence sequence) {
   std::string what;
   passes<F>(sequence, &what);
   FAIL(F::name << ", seed " << sequence.seed << ": " << what << "\n"
-               << model::describe(sequence.operations));
+
+               << model::describe(sequence.operations, sequence.options.pages,
+                                  sequence.options.spaces));
 }
 
 model::RigOptions options_of(uint64_t seed) {
@@ -203,7 +205,8 @@ class Enumeration {
         extend(rig);
       });
     } catch (const sim::Failure& failure) {
-      FAIL(F::name << ": " << failure.what() << "\n" << model::describe(sequence_));
+      FAIL(F::name << ": " << failure.what() << "\n"
+                   << model::describe(sequence_, options_.pages, options_.spaces));
     }
     return count_;
   }

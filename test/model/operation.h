@@ -8,6 +8,7 @@
 
 #include "base/access.h"
 #include "sim/random.h"
+#include "vm/space/requests.h"
 
 namespace model {
 
@@ -35,8 +36,11 @@ enum class Kind : uint8_t {
   discard,    // from the objects too
   sync,       // write back
   will_need,
+  batch,      // several of the others as one: changes_of()
+  hold,       // the host is lent the page, for writing (choice 1) or reading, and keeps it
+  give_back,  // the host gives back what it holds of the space
 };
-inline constexpr unsigned kind_count = unsigned(Kind::will_need) + 1;
+inline constexpr unsigned kind_count = unsigned(Kind::give_back) + 1;
 
 enum class Backing : uint8_t {
   zero_fill,
@@ -71,13 +75,24 @@ inline base::Access access_of(uint8_t choice) {
 }
 
 std::string describe(const Operation& operation);
-// For the report of a failure.
-std::string describe(const std::vector<Operation>& operations);
+// For the report of a failure; a batch with its changes.
+std::string describe(const std::vector<Operation>& operations, unsigned pages, unsigned spaces);
 
 // Spaces 0 .. spaces-1, pages 0 .. pages-1; mostly sensible.
 Operation draw(sim::Random& random, unsigned pages, unsigned spaces);
+// What a batch is made of: one to four operations of its space, all with the same other space.
+std::vector<Operation> changes_of(const Operation& batch, unsigned pages, unsigned spaces);
 // From a fuzzer: every byte string is a sequence.
 std::vector<Operation> decode(const uint8_t* bytes, size_t size, unsigned pages, unsigned spaces);
+// What `choice` means for inherit, and for borrow.
+inline vm::Advice inherit_advice(const Operation& operation) {
+  static constexpr vm::Advice advices[] = {vm::Advice::dont_fork, vm::Advice::wipe_on_fork,
+                                           vm::Advice::do_fork, vm::Advice::keep_on_fork};
+  return advices[operation.choice % 4];
+}
+inline base::Access borrowed_access(const Operation& operation) {
+  return access_of(uint8_t(operation.choice / 2));
+}
 // The other space of clone, borrow and transfer.
 inline unsigned other_space(const Operation& operation, unsigned spaces) {
   return (operation.space + 1u + operation.choice % (spaces - 1)) % spaces;

@@ -125,6 +125,11 @@ class Rig {
   void share(const Operation& operation, bool& changed);
   void use_objects(const Operation& operation, bool& changed);
   void populate(const Operation& operation, bool& changed);
+  void batch(const Operation& operation, bool& changed);
+  vm::SpaceChange change_for(const Operation& change, vm::MemoryObject* lent);
+  base::Status make_in(World& after, const Operation& change, const Page& lent);
+  void hold(const Operation& operation, bool& changed);
+  void give_back(unsigned index);
   vm::MapRequest request_for(const Operation& operation);
   Page prototype_for(const Operation& operation);
 
@@ -132,6 +137,14 @@ class Rig {
   void compare_tables(unsigned index);
   void compare_caches();
   void audit();
+  [[nodiscard]] uint32_t held_of(base::Pfn frame) const;
+  // A page that the host was lent by lend() and has not given back.
+  struct Held {
+    unsigned space = 0;
+    uint64_t page = 0;
+    base::Pfn frame;
+    bool passed_on = false;
+  };
   struct Leaf {
     vm::Entry entry;
     base::Access limit;
@@ -159,6 +172,7 @@ class Rig {
   RigPager<Frames> pager_{world_.frames, world_.computer.ram()};
   std::unique_ptr<Paged> paged_;
   int running_[max_spaces + 1] = {-1, -1, -1, -1};
+  std::vector<Held> held_;
   uint64_t at_start_ = 0;
   uint64_t next_value_ = 1;
   bool compares_ = true;
@@ -172,6 +186,7 @@ class Rig {
 }  // namespace model
 
 #include "model/rig_apply.h"
+#include "model/rig_batch.h"
 #include "model/rig_compare.h"
 #include "model/rig_pair.h"
 #include "model/rig_share.h"

@@ -21,6 +21,7 @@ void Rig<F>::begin() {
 
 template <class F>
 void Rig<F>::finish() {
+  for (unsigned i = 0; i < options_.spaces; ++i) give_back(i);
   for (unsigned i = 0; i < options_.spaces; ++i) stop_space(i);
   for (unsigned i = 0; i < options_.spaces; ++i) spaces_[i].reset();
   object_->release();
@@ -216,10 +217,8 @@ bool Rig<F>::apply(const Operation& operation) {
       break;
     }
     case Kind::inherit: {
-      static constexpr vm::Advice advices[] = {vm::Advice::dont_fork, vm::Advice::wipe_on_fork,
-                                               vm::Advice::do_fork, vm::Advice::keep_on_fork};
       World after = model_;
-      const vm::Advice advice = advices[operation.choice % 4];
+      const vm::Advice advice = inherit_advice(operation);
       const Status expected = after.set_inherit(index, first, count, advice);
       const Status real = on_cpu([&] { return space.advise(range(first, count), advice); });
       same(real, expected, "advise(inherit)");
@@ -255,6 +254,12 @@ bool Rig<F>::apply(const Operation& operation) {
     case Kind::discard:
     case Kind::sync:
     case Kind::will_need: use_objects(operation, changed); break;
+    case Kind::batch: batch(operation, changed); break;
+    case Kind::hold: hold(operation, changed); break;
+    case Kind::give_back:
+      give_back(index);
+      changed = true;
+      break;
   }
   compare();
   return changed;

@@ -14,7 +14,7 @@ void Rig<F>::share(const Operation& operation, bool& changed) {
   base::Status real;
   world_.computer.run_on(index, [&] {
     if (operation.kind == Kind::borrow) {
-      const base::Access access = access_of(uint8_t(operation.choice / 2));
+      const base::Access access = borrowed_access(operation);
       expected =
           after.borrow(index, other, operation.page, operation.count, operation.target, access);
       const auto result = spaces_[index]->borrow(*spaces_[other], {source, access, placement});

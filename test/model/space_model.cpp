@@ -173,7 +173,6 @@ bool World::lends(unsigned space) const {
   return false;
 }
 
-// Does `space` see pages of `borrower`, or is it the same?
 bool World::lends_to(unsigned space, unsigned borrower) const {
   if (space == borrower) return true;
   for (const auto& [at, page] : spaces[space].pages) {
@@ -184,19 +183,28 @@ bool World::lends_to(unsigned space, unsigned borrower) const {
   return false;
 }
 
-Status World::borrow(unsigned space, unsigned lender, uint64_t first, uint64_t count,
-                     uint64_t target, base::Access access) {
-  if (lends_to(lender, space)) return Error::would_deadlock;
+Status World::can_lend(unsigned lender, uint64_t first, uint64_t count, base::Access access) const {
   if (!spaces[lender].whole(first, count)) return Error::not_mapped;
   for (uint64_t page = first; page < first + count; ++page) {
-    if (!spaces[lender].pages.at(page).access.has(access)) return Error::access_denied;
+    if (!at(lender, page).access.has(access)) return Error::access_denied;
   }
+  return {};
+}
+
+Page World::lend(unsigned lender, uint64_t first, uint64_t count, base::Access access) {
   Page prototype;
   prototype.access = prototype.max_access = access;
   prototype.sharing = vm::Sharing::shared;
   prototype.object = Page::first_loan + int(loans.size());
   loans.push_back({lender, first, count});
-  return map(space, target, count, prototype);
+  return prototype;
+}
+
+Status World::borrow(unsigned space, unsigned lender, uint64_t first, uint64_t count,
+                     uint64_t target, base::Access access) {
+  if (lends_to(lender, space)) return Error::would_deadlock;
+  if (const Status status = can_lend(lender, first, count, access); !status.ok()) return status;
+  return map(space, target, count, lend(lender, first, count, access));
 }
 
 Status World::transfer(unsigned space, unsigned giver, uint64_t first, uint64_t count,
@@ -291,15 +299,16 @@ void World::set_value(unsigned space, uint64_t page, uint64_t value) {
 
 void World::note_touched(unsigned space, uint64_t page) {
   const Page& it = at(space, page);
-  if (!it.is_borrowed()) return;
-  const unsigned lender = loan_of(it).lender;
-  const uint64_t lent = loan_of(it).first + it.object_page;
-  Page& theirs = spaces[lender].pages.at(lent);
-  if (theirs.is_borrowed()) {
-    note_touched(lender, lent);
-  } else if (theirs.sharing == vm::Sharing::private_copy &&
-             (theirs.object < 0 || theirs.max_access.can_write())) {
-    theirs.own = value(lender, lent);
+  if (it.is_borrowed()) note_lent(loan_of(it).lender, loan_of(it).first + it.object_page);
+}
+
+void World::note_lent(unsigned space, uint64_t page) {
+  Page& it = spaces[space].pages.at(page);
+  if (it.is_borrowed()) {
+    note_touched(space, page);
+  } else if (it.sharing == vm::Sharing::private_copy &&
+             (it.object < 0 || it.max_access.can_write())) {
+    it.own = value(space, page);
   }
 }
 

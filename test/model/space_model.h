@@ -93,6 +93,10 @@ class World {
   // dont_fork, do_fork, wipe_on_fork, keep_on_fork.
   base::Status discard(unsigned space, uint64_t first, uint64_t count);
   base::Status sync(unsigned space, uint64_t first, uint64_t count);
+  // Whether the pages may be lent with these rights; the new loan of them.
+  [[nodiscard]] base::Status can_lend(unsigned lender, uint64_t first, uint64_t count,
+                                      base::Access access) const;
+  Page lend(unsigned lender, uint64_t first, uint64_t count, base::Access access);
   base::Status borrow(unsigned space, unsigned lender, uint64_t first, uint64_t count,
                       uint64_t target, base::Access access);
   base::Status transfer(unsigned space, unsigned giver, uint64_t first, uint64_t count,
@@ -107,6 +111,13 @@ class World {
   void set_value(unsigned space, uint64_t page, uint64_t value);
   // A page has been touched: one that is borrowed is its lender's own from now on.
   void note_touched(unsigned space, uint64_t page);
+
+  // The page has been lent: one that is private memory is the space's own from now on.
+  void note_lent(unsigned space, uint64_t page);
+  // Does anybody borrow from `space`?
+  [[nodiscard]] bool lends(unsigned space) const;
+  // Does `space` see pages of `borrower`, or is it the same?
+  [[nodiscard]] bool lends_to(unsigned space, unsigned borrower) const;
 
   // Where the number is that a page shows.
   struct Home {
@@ -126,8 +137,6 @@ class World {
   }
   static constexpr uint64_t nothing = ~0ULL;  // the value of a loan that leads nowhere
   [[nodiscard]] bool is_lent(const Page& page) const;
-  [[nodiscard]] bool lends(unsigned space) const;
-  [[nodiscard]] bool lends_to(unsigned space, unsigned borrower) const;
 };
 
 }  // namespace model

@@ -153,11 +153,17 @@ BatchOutcome AddressSpace<M>::apply_checked(base::Span<SpaceChange> changes,
   // Ascending addresses, as transfer() does.
   Operation first(this < giver ? *this : *giver);
   Operation second(this < giver ? *giver : *this);
-  Parties parties(*this, mine.space(), this < giver ? first : second);
-  parties.giver = giver;
-  parties.giver_rehearsal = &theirs.space();
-  parties.giver_operation = this < giver ? &second : &first;
-  return apply_locked(changes, parties);
+  BatchOutcome outcome;
+  {
+    Parties parties(*this, mine.space(), this < giver ? first : second);
+    parties.giver = giver;
+    parties.giver_rehearsal = &theirs.space();
+    parties.giver_operation = this < giver ? &second : &first;
+    outcome = apply_locked(changes, parties);
+  }
+  second.unlock();
+  first.unlock();
+  return outcome;
 }
 
 template <Machine M>
@@ -256,12 +262,15 @@ base::Status AddressSpace<M>::rehearse(SpaceChange& change,
     case Kind::transfer: break;
   }
   if (parties.giver == nullptr) return base::Error::invalid_argument;
-  if (!parties.giver->loans_.empty() || !loans_.empty()) return base::Error::busy;
   const TransferRequest& request = change.transfer;
   if (request.source.empty() || !user_pages().contains(request.source)) {
     return base::Error::invalid_argument;
   }
-  parties.insertions += unsigned(parties.giver_rehearsal->contents(request.source).mappings) + 2;
+  const Contents moving = parties.giver_rehearsal->contents(request.source);
+  if (!moving.whole) return base::Error::not_mapped;
+  // The rehearsal lends nothing. Nor do loans end before the batch does.
+  if (!parties.giver->loans_.empty() || !loans_.empty()) return base::Error::busy;
+  parties.insertions += unsigned(moving.mappings) + 2;
   parties.transfers += 1;
   if (request.placement.kind == Placement::Kind::fixed) {
     BASE_TRY_ASSIGN(const base::VpnRange there,

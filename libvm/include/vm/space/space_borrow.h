@@ -295,8 +295,12 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer(
   AddressSpace& second = this < &giver ? giver : *this;
   Operation first_operation(first);
   Operation second_operation(second);
-  return transfer_locked(giver, request, this < &giver ? first_operation : second_operation,
-                         this < &giver ? second_operation : first_operation);
+  base::Result<base::VpnRange> result =
+      transfer_locked(giver, request, this < &giver ? first_operation : second_operation,
+                      this < &giver ? second_operation : first_operation);
+  second_operation.unlock();
+  first_operation.unlock();
+  return result;
 }
 
 // Prepares both sides, then moves page by page; nothing fails once the first mapping has moved.

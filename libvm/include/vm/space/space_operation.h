@@ -15,7 +15,15 @@ class BASE_SCOPED_CAPABILITY AddressSpace<M>::Operation {
       : space_(space), batch(space.table_.batch()), releases(space.machine()) {
     space_.lock_.acquire();
   }
-  ~Operation() BASE_RELEASE() {
+  ~Operation() BASE_RELEASE() BASE_NO_THREAD_SAFETY_ANALYSIS {
+    if (locked_) unlock();
+    releases.release_all();
+    if (!lost_.empty()) space_.withdraw_loans(lost_);
+    (void)space_.system_.epochs().poll();
+  }
+  // All that wants the lock. Where an operation has two spaces, both come to this before either
+  // ends: what follows takes the locks of other spaces.
+  void unlock() BASE_NO_THREAD_SAFETY_ANALYSIS {
     batch.settle();
     if (!releases.empty()) {
       // A fault that found one of these mappings may still be asking its object.
@@ -24,9 +32,7 @@ class BASE_SCOPED_CAPABILITY AddressSpace<M>::Operation {
     }
     space_.tidy_nodes();
     space_.lock_.release();
-    releases.release_all();
-    if (!lost_.empty()) space_.withdraw_loans(lost_);
-    (void)space_.system_.epochs().poll();
+    locked_ = false;
   }
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
@@ -41,6 +47,7 @@ class BASE_SCOPED_CAPABILITY AddressSpace<M>::Operation {
  private:
   AddressSpace& space_;
   base::VpnRange lost_;
+  bool locked_ = true;
 
  public:
   TlbBatch<M> batch;
