@@ -202,9 +202,9 @@ TEMPLATE_TEST_CASE("triples of operations on one space", "[pairs]", TEST_FORMATS
         for (uint8_t n = 0; n < 3; ++n) {
           if (three[n].kind == Kind::write) three[n].choice = uint8_t(n + 1);
         }
-        INFO(model::describe(three));
+        INFO(model::describe(three, 4, 2));
         ++tally.cases;
-        explore_bounded(tally, 1, run_limit(), model::describe(three),
+        explore_bounded(tally, 1, run_limit(), model::describe(three, 4, 2),
                         scenario_of<TestType>(Setting::one_space, three));
       }
     }
