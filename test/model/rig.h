@@ -128,6 +128,7 @@ class Rig {
   void batch(const Operation& operation, bool& changed);
   vm::SpaceChange change_for(const Operation& change, vm::MemoryObject* lent);
   base::Status make_in(World& after, const Operation& change, const Page& lent);
+  void note_early_copy(unsigned index, uint64_t page);
   void hold(const Operation& operation, bool& changed);
   void give_back(unsigned index);
   vm::MapRequest request_for(const Operation& operation);

@@ -321,6 +321,7 @@ bool Rig<F>::touch(const Operation& operation, base::Access use, sim::Use how) {
       sim::fail(sim::Rule::mismatch, "a fault at page %llu is refused (%u), expected %u",
                 (unsigned long long)page, unsigned(refusal), unsigned(expected));
     }
+    note_early_copy(index, page);
     return false;
   }
   const Leaf leaf = leaf_at(spaces_[index]->table().root(), vpn(page));

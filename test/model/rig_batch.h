@@ -129,6 +129,22 @@ void Rig<F>::batch(const Operation& operation, bool& changed) {
   world_.computer.run_on(index, [&] { loans.clear(); });
 }
 
+// A loan was refused after the lender had made the page its own: from now on it does not follow the
+// object.
+template <class F>
+void Rig<F>::note_early_copy(unsigned index, uint64_t page) {
+  if (!model_.spaces[index].pages.contains(page)) return;
+  const std::optional<World::Place> from = model_.lent_from(index, page);
+  if (!from) return;
+  const Leaf leaf = leaf_at(spaces_[from->space]->table().root(), vpn(from->page));
+  if (leaf.entry.kind != vm::EntryKind::leaf) return;
+  const base::Pfn head = world_.frames.records().head_of(leaf.frame);
+  const vm::FrameState state = world_.frames.records().of(head).state();
+  if (state == vm::FrameState::private_page || state == vm::FrameState::borrowed) {
+    model_.note_lent(from->space, from->page);
+  }
+}
+
 // As the kernel does for the length of a call: it uses the frame itself.
 template <class F>
 void Rig<F>::hold(const Operation& operation, bool& changed) {
@@ -177,6 +193,7 @@ void Rig<F>::hold(const Operation& operation, bool& changed) {
                              : error == base::Error::access_denied &&
                                    (expected == Touch::access || expected == Touch::either);
       require(right, "a page is not lent");
+      note_early_copy(index, page);
       return;
     }
   });

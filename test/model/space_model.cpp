@@ -297,6 +297,13 @@ void World::set_value(unsigned space, uint64_t page, uint64_t value) {
   }
 }
 
+std::optional<World::Place> World::lent_from(unsigned space, uint64_t page) const {
+  const Page& it = at(space, page);
+  if (!it.is_borrowed()) return Place{space, page};
+  if (!is_lent(it)) return std::nullopt;
+  return lent_from(loan_of(it).lender, loan_of(it).first + it.object_page);
+}
+
 void World::note_touched(unsigned space, uint64_t page) {
   const Page& it = at(space, page);
   if (it.is_borrowed()) note_lent(loan_of(it).lender, loan_of(it).first + it.object_page);

@@ -112,6 +112,12 @@ class World {
   // A page has been touched: one that is borrowed is its lender's own from now on.
   void note_touched(unsigned space, uint64_t page);
 
+  // Whose page a loan shows, or the page itself. Nothing: the loan leads nowhere.
+  struct Place {
+    unsigned space = 0;
+    uint64_t page = 0;
+  };
+  [[nodiscard]] std::optional<Place> lent_from(unsigned space, uint64_t page) const;
   // The page has been lent: one that is private memory is the space's own from now on.
   void note_lent(unsigned space, uint64_t page);
   // Does anybody borrow from `space`?
