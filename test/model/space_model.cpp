@@ -264,10 +264,9 @@ Touch World::touch(unsigned space, uint64_t page, base::Access use) const {
         use.can_write() ? base::Access(base::Right::write) : base::Access::none();
     if (!theirs->second.ever.has(asked)) return Touch::access;
     if (rights == base::Access::none() || !rights.has(asked)) return Touch::either;
-    const Touch there = touch(loan.lender, lent, asked);
-    if (there == Touch::bus) return Touch::bus;
-    const bool would = there == Touch::ok && rights.has(use);
-    return would ? Touch::ok : Touch::either;
+    if (touch(loan.lender, lent, asked) == Touch::bus) return Touch::bus;
+    // Every lender on the way has its say.
+    return touch(loan.lender, lent, use) == Touch::ok ? Touch::ok : Touch::either;
   }
   if (!it.own && it.object >= 0 && it.object_page >= objects[size_t(it.object)].values.size()) {
     return Touch::bus;
