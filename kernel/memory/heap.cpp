@@ -31,7 +31,6 @@ static_assert(sizeof(Header) <= header_size);
 
 constexpr size_t class_sizes[] = {32, 48, 64, 96, 128, 192, 256, 384, 512, 784, 1008, 2016};
 constexpr size_t class_count = sizeof(class_sizes) / sizeof(class_sizes[0]);
-constexpr uint8_t freed_byte = 0xfd;
 
 using SlabList = base::List<Header, &Header::node>;
 
@@ -173,6 +172,7 @@ KERNEL_UNCHECKED_ACCESS void release_oldest(WaitingCells& waiting) {
 KERNEL_UNCHECKED_ACCESS void free_small(Header* header, void* block) {
   const size_t index = header->class_or_order;
 #if defined(BASE_DEBUG_CHECKS) && BASE_DEBUG_CHECKS
+  constexpr uint8_t freed_byte = 0xfd;
   __builtin_memset(block, freed_byte, class_sizes[index] - edge);
 #endif
   if constexpr (!checks_addresses) {
