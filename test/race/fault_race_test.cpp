@@ -42,6 +42,22 @@ void beside_write(const char* what, const std::function<void(Scene<F>&)>& operat
   });
 }
 
+// Pages of space 1 to the same place in space 0, by itself or as a batch.
+template <class F>
+void transfer(Scene<F>& scene, uint64_t page, uint64_t count, bool batch) {
+  const vm::TransferRequest request{scene.range(page, count),
+                                    vm::Placement::fixed_at(scene.vpn(page))};
+  if (!batch) {
+    must(scene.space(0).transfer(scene.space(1), request), "transfer");
+    return;
+  }
+  vm::SpaceChange change;
+  change.kind = vm::SpaceChange::Kind::transfer;
+  change.transfer = request;
+  const auto changes = base::Span<vm::SpaceChange>(&change, 1);
+  must(scene.space(0).apply(changes, &scene.space(1)).status, "apply");
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("a write beside an operation on its page", "[race]", TEST_FORMATS) {
@@ -72,6 +88,31 @@ TEMPLATE_TEST_CASE("a write beside an operation on its page", "[race]", TEST_FOR
   });
 }
 
+// While a CPU may still write to what the clone has been given, none writes elsewhere: the clone
+// would have the second write and not the first.
+TEMPLATE_TEST_CASE("a clone has what was written before it, not after", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  explore(1, [&](sim::Scheduler& scheduler) {
+    S scene;
+    scene.map(0, 0, 4);
+    for (uint32_t cpu = 0; cpu < 2; ++cpu) scene.activate(cpu, 0);
+    scene.write(0, 1, 3, 1);
+    scheduler.spawn(0, [&] { scene.clone(); });
+    scheduler.spawn(1, [&] {
+      (void)scene.touch(0, 2, Use::write, 7);
+      (void)scene.touch(0, 1, Use::write, 8);
+    });
+    scheduler.run();
+    scene.settle({0, 0});
+    scene.activate(2, 1);
+    const std::optional<uint64_t> first = scene.read(1, 2, 2);
+    const std::optional<uint64_t> second = scene.read(1, 1, 2);
+    require(second == 3 || (second == 8 && first == 7), "a clone has the later write alone");
+    require(scene.read(0, 2) == 7 && scene.read(0, 1) == 8, "a write is lost");
+    scene.finish();
+  });
+}
+
 TEMPLATE_TEST_CASE("a write beside a transfer, on either side", "[race]", TEST_FORMATS) {
   using S = Scene<TestType>;
   for (const bool batch : {false, true}) {
@@ -86,18 +127,7 @@ TEMPLATE_TEST_CASE("a write beside a transfer, on either side", "[race]", TEST_F
         scene.activate(0, 0);
         scene.activate(1, runs);
         (void)scene.read(0, 1, runs == 0 ? 1 : 0);
-        scheduler.spawn(0, [&] {
-          const vm::TransferRequest request{S::range(1, 2), vm::Placement::fixed_at(S::vpn(1))};
-          if (!batch) {
-            must(scene.space(0).transfer(scene.space(1), request), "transfer");
-            return;
-          }
-          vm::SpaceChange change;
-          change.kind = vm::SpaceChange::Kind::transfer;
-          change.transfer = request;
-          const auto changes = base::Span<vm::SpaceChange>(&change, 1);
-          must(scene.space(0).apply(changes, &scene.space(1)).status, "apply");
-        });
+        scheduler.spawn(0, [&] { transfer(scene, 1, 2, batch); });
         // Page 2 of the giver has never been touched.
         scheduler.spawn(1, [&] { (void)scene.touch(runs, runs == 0 ? 1 : 2, Use::write, 7); });
         scheduler.run();
@@ -107,6 +137,31 @@ TEMPLATE_TEST_CASE("a write beside a transfer, on either side", "[race]", TEST_F
         scene.finish();
       });
     }
+  }
+}
+
+// What a fault of the giver makes while its memory moves, moves too: nothing that was written is
+// lost.
+TEMPLATE_TEST_CASE("a first write of the giver beside a transfer", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  for (const bool batch : {false, true}) {
+    INFO((batch ? "batch" : "transfer"));
+    explore(1, [&](sim::Scheduler& scheduler) {
+      S scene;
+      scene.map(1, 0, 4);
+      scene.activate(1, 1);
+      scene.write(1, 0, 3, 1);  // the table is there, and stays
+      scene.write(1, 2, 5, 1);
+      scene.activate(0, 0);
+      bool wrote = false;
+      scheduler.spawn(0, [&] { transfer(scene, 1, 2, batch); });
+      scheduler.spawn(1, [&] { wrote = scene.touch(1, 1, Use::write, 7).has_value(); });
+      scheduler.run();
+      scene.settle({0, 1});
+      require(scene.read(0, 1) == (wrote ? 7 : 0), "what the giver wrote has not arrived");
+      require(scene.read(0, 2) == 5, "a page arrives with other contents");
+      scene.finish();
+    });
   }
 }
 
@@ -146,7 +201,7 @@ TEMPLATE_TEST_CASE("a page that has arrived is written by its new owner alone", 
 TEMPLATE_TEST_CASE("a first touch beside the removal of memory that had no pages", "[race]",
                    TEST_FORMATS) {
   using S = Scene<TestType>;
-  explore(1, [&](sim::Scheduler& scheduler) {
+  explore(2, [&](sim::Scheduler& scheduler) {
     S scene;
     scene.map(0, 0, 4);
     for (uint32_t cpu = 0; cpu < 2; ++cpu) scene.activate(cpu, 0);
@@ -219,4 +274,53 @@ TEMPLATE_TEST_CASE("a fault beside an object that lets its pages go", "[race]", 
       scene.finish();
     });
   }
+}
+
+namespace {
+
+// Gives a page at once.
+template <class Frames>
+class QuickPager final : public vm::Pager {
+ public:
+  explicit QuickPager(Frames& frames) : frames_(frames) {}
+  base::Status request(vm::MemoryObject& object, vm::ObjectRange pages, uint64_t ticket) override {
+    const base::Pfn frames[] = {frames_.allocate(vm::Contents::zero).value()};
+    const base::Bytes offset(pages.first().raw() << base::page_shift);
+    return static_cast<vm::Paged<Frames>&>(object).attach(ticket, offset, frames);
+  }
+  base::Status write_back(vm::MemoryObject&, const vm::WriteBack&) override {
+    return base::Error::io;
+  }
+
+ private:
+  Frames& frames_;
+};
+
+}  // namespace
+
+// CPUs can read the page and remember it so; the fault of a write asks the pager for another.
+TEMPLATE_TEST_CASE("a first write beside the removal of a pager's page", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  explore(1, [&](sim::Scheduler& scheduler) {
+    S scene;
+    QuickPager<typename S::Frames> pager(scene.world.frames);
+    auto object = std::make_unique<typename S::Paged>(
+        scene.objects, pager, PageCount(1),
+        Right::read | Right::write | Right::execute | Right::user);
+    scene.map_object(0, 0, 1, *object);
+    for (uint32_t cpu = 0; cpu < 2; ++cpu) {
+      scene.activate(cpu, 0);
+      (void)scene.read(0, 0, cpu);
+    }
+    scheduler.spawn(
+        0, [&] { must(object->discard({vm::ObjectPage(0), vm::ObjectPage(1)}), "discard"); });
+    scheduler.spawn(1, [&] { (void)scene.touch(0, 0, Use::write, 7); });
+    scheduler.run();
+    scene.settle({0, 0});
+    const std::optional<uint64_t> value = scene.read(0, 0);
+    require(value == 0 || value == 7, "contents that nobody wrote");
+    must(scene.space(0).unmap(S::range(0)), "unmap");
+    object->release();
+    scene.finish();
+  });
 }

@@ -144,7 +144,7 @@ class Scene {
       const vm::FaultOutcome fault =
           space(i).fault({base::UserAddr::of(vpn(page)), access.with(Right::user)});
       if (fault.kind() == vm::FaultOutcome::Kind::refused) return std::nullopt;
-      require(!fault.must_wait(), "nobody is asked for pages");
+      require(!fault.must_wait(), "a page is waited for");
     }
     sim::fail(sim::Rule::livelock, "page %llu faults without end", (unsigned long long)page);
   }

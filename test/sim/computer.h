@@ -162,6 +162,10 @@ class Computer {
   uint64_t write(uint64_t* slot, uint64_t word, HowWritten how);
   void apply(uint64_t* slot, uint64_t before, uint64_t after);
   void remember(TranslationCache& cache, base::Pfn table, unsigned index, uint64_t word);
+  void remember_leaf(TranslationCache& cache, const Walk& walk, unsigned index,
+                     uint64_t word) const;
+  void forget_path(Cpu& cpu, TranslationCache& cache, base::VpnRange pages,
+                   TranslationCache::Global global);
   void forbid_conflicts(const TranslationCache& cache, const Walk& walk, unsigned index,
                         uint64_t word, uint32_t cpu);
   void extend(TranslationCache& cache, const Walk& walk);

@@ -125,18 +125,14 @@ Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
   if (live.ok() && forbids != nullptr && options_.spurious_faults) {
     if (H::rules.fault_forgets) {
       const base::VpnRange one = base::VpnRange::single(page);
-      cache.forget_leaves(one, TranslationCache::Global::drop);
-      cache.forget_walks(one);
-      rewalk(cpu, cache);
+      forget_path(cpu, cache, one, TranslationCache::Global::drop);
     }
     return {.fault = FaultKind::permission, .stale = true};
   }
   if (live.ok()) return go_through(address, use, live_leaf);
   if (H::rules.fault_forgets) {
     const base::VpnRange one = base::VpnRange::single(page);
-    cache.forget_leaves(one, TranslationCache::Global::drop);
-    cache.forget_walks(one);
-    rewalk(cpu, cache);
+    forget_path(cpu, cache, one, TranslationCache::Global::drop);
   }
   return live;
 }

@@ -28,12 +28,16 @@ template <Hardware H>
 void Computer<H>::remember(TranslationCache& cache, base::Pfn table, unsigned index,
                            uint64_t word) {
   if (word == 0) return;
-  cache.for_each_walk_of(table, [&](const Walk& walk) {
-    const HardwareEntry entry = H::read(word, walk.level, features());
-    if (entry.kind == HardwareEntry::Kind::leaf && entry.accessed) {
-      cache.add(leaf_from(walk, index, entry));
-    }
-  });
+  cache.for_each_walk_of(table, [&](const Walk& walk) { remember_leaf(cache, walk, index, word); });
+}
+
+template <Hardware H>
+void Computer<H>::remember_leaf(TranslationCache& cache, const Walk& walk, unsigned index,
+                                uint64_t word) const {
+  const HardwareEntry entry = H::read(word, walk.level, features());
+  if (entry.kind == HardwareEntry::Kind::leaf && entry.accessed) {
+    cache.add(leaf_from(walk, index, entry));
+  }
 }
 
 // The CPU may walk through `walk` from now on, and through all that its table names.
@@ -144,15 +148,41 @@ void Computer<H>::rewalk(Cpu& cpu, TranslationCache& cache) {
   }
 }
 
+// Everything about `pages`. What has been read for other pages by the same way stays, also when
+// that way is another now.
+template <Hardware H>
+void Computer<H>::forget_path(Cpu& cpu, TranslationCache& cache, base::VpnRange pages,
+                              TranslationCache::Global global) {
+  cache.forget_leaves(pages, global);
+  std::vector<Walk> old;
+  if (options_.stale_translations && cpu.active && &cache == &cpu.caches[cpu.tag]) {
+    cache.for_each_walk([&](const Walk& walk) {
+      if (walk.level <= 3 && walk.pages().overlaps(pages)) old.push_back(walk);
+    });
+  }
+  cache.forget_walks(pages);
+  rewalk(cpu, cache);
+  for (const Walk& walk : old) {
+    bool again = false;
+    cache.for_each_walk_of(walk.table, [&](const Walk& now) { again = again || now == walk; });
+    if (again || !ram_.is_live(walk.table)) continue;
+    const uint64_t* words = ram_.words(walk.table);
+    for (unsigned i = 0; i < 512; ++i) {
+      if (words[i] == 0 || walk.entry_pages(i).overlaps(pages)) continue;
+      remember_leaf(cache, walk, i, words[i]);
+    }
+  }
+}
+
 template <Hardware H>
 void Computer<H>::invalidate(vm::Tag tag, base::VpnRange pages, vm::Invalidate depth) {
   for_each_target([&](Cpu& cpu) {
     const auto found = cpu.caches.find(tag.raw());
     if (found == cpu.caches.end()) return;
-    found->second.forget_leaves(pages, TranslationCache::Global::keep);
     if (depth == vm::Invalidate::walk) {
-      found->second.forget_walks(pages);
-      rewalk(cpu, found->second);
+      forget_path(cpu, found->second, pages, TranslationCache::Global::keep);
+    } else {
+      found->second.forget_leaves(pages, TranslationCache::Global::keep);
     }
   });
 }

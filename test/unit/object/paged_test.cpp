@@ -480,7 +480,7 @@ TEST_CASE("without memory for the index a paged object is unchanged") {
   }
 }
 
-TEST_CASE("faults, answers, truncation and death may happen at once") {
+TEST_CASE("faults, answers, removal, truncation and death may happen at once") {
   PagedFixture it(64);
   std::atomic<bool> stop{false};
   struct Concurrent final : vm::Pager {
@@ -509,6 +509,7 @@ TEST_CASE("faults, answers, truncation and death may happen at once") {
           }
         }
         (void)object.is_over({ObjectPage(random() % 70), 1 + random() % 100});
+        if (random() % 8 == 0) (void)object.discard(pages(random() % 40, 24));
         sched_yield();
       }
     });
@@ -531,11 +532,15 @@ TEST_CASE("faults, answers, truncation and death may happen at once") {
       sched_yield();
     }
   });
-  for (int i = 0; i < 40; ++i) {
-    (void)object.resize(PageCount(uint64_t(i) % 64));
-    (void)object.resize(PageCount(64));
+  for (int i = 0; i < 60; ++i) {
     vm::SyncRun run(pages(0, 64));
     (void)object.sync(run);
+    (void)object.discard(pages(uint64_t(i) % 32, 24));
+    vm::SyncRun rest(pages(0, 64));
+    (void)object.sync(rest);
+    if (i % 3 != 0) continue;
+    (void)object.resize(PageCount(uint64_t(i) % 64));
+    (void)object.resize(PageCount(64));
   }
   object.pager_died();
   stop = true;

@@ -200,9 +200,11 @@ TEST_CASE("random use agrees with a map of pages") {
   object.release();
 }
 
+// Pages of four nodes of the index, so that nodes come and go too.
 TEST_CASE("faults beside truncation keep no page of the old size") {
+  constexpr uint64_t apart = 600;
   Fixture it;
-  SharedAnonymous object(it.system, PageCount(64));
+  SharedAnonymous object(it.system, PageCount(4 * apart));
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
   for (uint32_t c = 1; c < cpus; ++c) {
@@ -210,8 +212,10 @@ TEST_CASE("faults beside truncation keep no page of the old size") {
       frame_test::this_cpu = c;
       std::mt19937 random(c);
       while (!stop) {
+        if (random() % 16 == 0) (void)object.discard(pages(random() % 4 * apart, 16));
         Section section(it.epochs);
-        const PageAnswer answer = object.page(ObjectPage(random() % 64), PageUse::write);
+        const ObjectPage page(random() % 4 * apart + random() % 16);
+        const PageAnswer answer = object.page(page, PageUse::write);
         if (answer.is_page()) {
           static_cast<unsigned char*>(it.memory.host.window(answer.frame()))[c] = uint8_t(c);
           it.memory.frames.drop(answer.frame());
@@ -219,10 +223,10 @@ TEST_CASE("faults beside truncation keep no page of the old size") {
       }
     });
   }
-  for (int i = 0; i < 30; ++i) {
-    (void)object.resize(PageCount(uint64_t(i) % 64));
-    (void)object.resize(PageCount(64));
-    (void)object.discard(pages(0, 32));
+  for (int i = 0; i < 60; ++i) {
+    (void)object.resize(PageCount(uint64_t(i) % 5 * apart + uint64_t(i) % 16));
+    (void)object.resize(PageCount(4 * apart));
+    (void)object.discard(pages(0, apart + 8));
   }
   stop = true;
   for (std::thread& thread : threads) thread.join();

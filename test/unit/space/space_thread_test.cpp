@@ -178,6 +178,7 @@ void use_everything(Process<F>& lender, Process<F>& borrower, Object& object, ui
       case 10:
         space.visit_mappings([](const vm::Mapping&) {});
         (void)space.statistics();
+        space.dump([](const vm::Mapping&) {});
         break;
       case 11: space.set_limits(space.limits()); break;
       case 12:
