@@ -151,6 +151,7 @@ class Computer {
     uint16_t tag = 0;
     std::map<uint16_t, TranslationCache> caches;
     std::vector<Unpublished> unpublished;
+    uint32_t unseen_faults = 0;  // in a row
   };
   // One way to translate a page.
   struct Candidate {
@@ -175,7 +176,17 @@ class Computer {
   void speculate(uint64_t* slot);
   CachedLeaf leaf_from(const Walk& walk, unsigned index, const HardwareEntry& entry) const;
   Walk root_walk(base::Pfn root) const;
-  uint64_t visible(const Cpu& cpu, const uint64_t* slot) const;
+  void note_unpublished(const uint64_t* slot, uint64_t before);
+  void publish_all(Cpu& writer);
+  uint64_t visible(const uint64_t* slot) const;
+  // An entry as a walker sees it that would use it so.
+  struct Seen {
+    HardwareEntry entry;
+    const uint64_t* slot = nullptr;  // nullptr: memory has another by now
+  };
+  bool wait_for_publisher(const uint64_t* slot);
+  Outcome access_once(uint64_t address, Use use, Privilege who, const uint64_t*& unseen);
+  Seen look(const uint64_t* slot, unsigned level, Use use) const;
   void forbid_use_of(const TranslationCache& cache, base::Pfn frame, uint32_t cpu) const;
   template <class Visit>
   void for_each_target(Visit&& visit);

@@ -3,9 +3,10 @@
 
 namespace sim {
 
-// The word as this CPU's walker sees it: an entry that its writer has not published may be missing.
+// The word as walkers may see it: until its writer has published a change they may see what was
+// there before.
 template <Hardware H>
-uint64_t Computer<H>::visible(const Cpu&, const uint64_t* slot) const {
+uint64_t Computer<H>::visible(const uint64_t* slot) const {
   if (H::rules.publishes) {
     for (const Cpu& writer : cpus_) {
       for (const Unpublished& entry : writer.unpublished) {
@@ -14,6 +15,19 @@ uint64_t Computer<H>::visible(const Cpu&, const uint64_t* slot) const {
     }
   }
   return *slot;
+}
+
+// What has to be updated is read again: in memory.
+template <Hardware H>
+typename Computer<H>::Seen Computer<H>::look(const uint64_t* slot, unsigned level, Use use) const {
+  const uint64_t word = visible(slot);
+  const HardwareEntry entry = H::read(word, level, features());
+  if (word == *slot) return {entry, slot};
+  const bool updates =
+      entry.kind == HardwareEntry::Kind::leaf &&
+      ((!entry.accessed && features().hardware_accessed) || (use == Use::write && !entry.dirty));
+  if (updates) return {H::read(*slot, level, features()), slot};
+  return {entry, nullptr};
 }
 
 template <Hardware H>
@@ -37,8 +51,43 @@ Outcome Computer<H>::walk(base::Pfn root, uint64_t address, Use use, Privilege w
   }
 }
 
+// A change that is on its way does not stay unseen for ever: a CPU that has faulted because of it
+// before waits for the CPU that makes it.
+template <Hardware H>
+bool Computer<H>::wait_for_publisher(const uint64_t* slot) {
+  Scheduler* const scheduler = Scheduler::current();
+  if (scheduler == nullptr) return false;
+  const auto is_coming = [this, slot, scheduler] {
+    for (uint32_t i = 0; i < cpus_.size(); ++i) {
+      for (const Unpublished& entry : cpus_[i].unpublished) {
+        if (entry.slot == slot && scheduler->busy(i)) return true;
+      }
+    }
+    return false;
+  };
+  if (!is_coming()) return false;
+  scheduler->wait({&cache_state_, Touch::write}, [is_coming] { return !is_coming(); });
+  return true;
+}
+
 template <Hardware H>
 Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
+  const uint64_t* unseen = nullptr;
+  Outcome outcome = access_once(address, use, who, unseen);
+  uint32_t& faults = cpus_[current_cpu()].unseen_faults;
+  if (outcome.ok() || unseen == nullptr) {
+    faults = 0;
+  } else if (++faults > 1 && wait_for_publisher(unseen)) {
+    outcome = access_once(address, use, who, unseen);
+  }
+  return outcome;
+}
+
+// `unseen`: the entry that may be another for the walker than it is in memory, if there is one.
+template <Hardware H>
+Outcome Computer<H>::access_once(uint64_t address, Use use, Privilege who,
+                                 const uint64_t*& unseen) {
+  unseen = nullptr;
   if (Scheduler* scheduler = Scheduler::current()) {
     scheduler->point({&cache_state_, Touch::write});
   }
@@ -55,6 +104,10 @@ Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
   while (true) {
     bool known = false;
     cache.for_each_walk_of(at.table, [&](const Walk& walk) { known = known || walk == at; });
+    if (!known && unseen != nullptr) {
+      fail(Rule::freed_table_cached, "page %#llx, level %u: table %s is out, but unpublished",
+           (unsigned long long)page.raw(), at.level, ram_.describe(at.table).c_str());
+    }
     if (!known) {
       fail(Rule::behind_the_machine, "page %#llx, level %u: table %#llx was linked unseen",
            (unsigned long long)page.raw(), at.level, (unsigned long long)at.table.raw());
@@ -62,13 +115,15 @@ Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
     ram_.demand_live(at.table, "walk");
     const unsigned index = at.index_of(page);
     const uint64_t* slot = ram_.words(at.table) + index;
-    const HardwareEntry entry = H::read(visible(cpu, slot), at.level, features());
+    const Seen seen = look(slot, at.level, use);
+    const HardwareEntry& entry = seen.entry;
+    if (seen.slot == nullptr) unseen = slot;
     if (entry.kind == HardwareEntry::Kind::invalid) break;
     if (entry.kind == HardwareEntry::Kind::leaf) {
       if (const char* wrong = H::malformed(*slot, at.level, features())) {
         fail(Rule::reserved_bits, "%s: %#llx", wrong, (unsigned long long)*slot);
       }
-      live_leaf = {leaf_from(at, index, entry), true, slot};
+      live_leaf = {leaf_from(at, index, entry), true, seen.slot};
       live.frame = live_leaf.leaf.frame_of(page);
       live.fault = !entry.accessed && !features().hardware_accessed ? FaultKind::accessed
                    : live_leaf.leaf.rights.allow(use, who)          ? FaultKind::none
@@ -97,10 +152,18 @@ Outcome Computer<H>::access(uint64_t address, Use use, Privilege who) {
       if (!walk.pages().contains(page)) return;
       const unsigned index = walk.index_of(page);
       const uint64_t* slot = ram_.words(walk.table) + index;
-      const HardwareEntry entry = H::read(visible(cpu, slot), walk.level, features());
-      if (entry.kind != HardwareEntry::Kind::leaf) return;
-      if (!entry.accessed && !features().hardware_accessed) return;
-      consider({leaf_from(walk, index, entry), false, slot});
+      const Seen seen = look(slot, walk.level, use);
+      if (seen.entry.kind != HardwareEntry::Kind::leaf) return;
+      if (!seen.entry.accessed && !features().hardware_accessed) return;
+      consider({leaf_from(walk, index, seen.entry), false, seen.slot});
+    });
+  }
+
+  // Where a change is not published the CPU need not have seen it by any other way either.
+  if (unseen != nullptr && !live.ok()) {
+    const Outcome published = walk(cpu.root, address, use, who);
+    std::erase_if(stale, [&](const Candidate& candidate) {
+      return published.ok() && candidate.leaf.frame_of(page) == published.frame;
     });
   }
 
@@ -162,8 +225,13 @@ void Computer<H>::for_each_translation(uint32_t number, base::Vpn page, Visit&& 
   cache.for_each_walk([&](const Walk& walk) {
     if (!walk.pages().contains(page)) return;
     const unsigned index = walk.index_of(page);
-    const HardwareEntry entry = H::read(ram_.words(walk.table)[index], walk.level, features());
+    const uint64_t* slot = ram_.words(walk.table) + index;
+    const HardwareEntry entry = H::read(*slot, walk.level, features());
     if (entry.kind == HardwareEntry::Kind::leaf) visit(leaf_from(walk, index, entry));
+    const uint64_t before = visible(slot);
+    if (before == *slot) return;
+    const HardwareEntry old = H::read(before, walk.level, features());
+    if (old.kind == HardwareEntry::Kind::leaf) visit(leaf_from(walk, index, old));
   });
 }
 

@@ -105,7 +105,7 @@ void Computer<H>::publish() {
   if (Scheduler* scheduler = Scheduler::current()) {
     scheduler->point({&cache_state_, Touch::write});
   }
-  cpus_[current_cpu()].unpublished.clear();
+  publish_all(cpus_[current_cpu()]);
 }
 
 template <Hardware H>
@@ -116,7 +116,7 @@ void Computer<H>::for_each_target(Visit&& visit) {
   }
   ++invalidations_;
   const uint32_t self = current_cpu();
-  cpus_[self].unpublished.clear();
+  publish_all(cpus_[self]);
   for (uint32_t i = 0; i < cpus_.size(); ++i) {
     if (i == self || H::rules.invalidates_everywhere) visit(cpus_[i]);
   }
@@ -240,7 +240,7 @@ void Computer<H>::activate(base::Pfn root, vm::Tag tag, vm::OnActivate what) {
   deactivate();
   const uint32_t self = current_cpu();
   Cpu& cpu = cpus_[self];
-  cpu.unpublished.clear();  // activation is a full barrier
+  publish_all(cpu);  // activation is a full barrier
   ram_.demand_live(root, "activate");
   TranslationCache& cache = cpu.caches[tag.raw()];
   if (what == vm::OnActivate::forget) cache.forget_all(TranslationCache::Global::keep);

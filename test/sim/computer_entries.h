@@ -173,12 +173,34 @@ void Computer<H>::speculate(uint64_t* slot) {
 }
 
 template <Hardware H>
+void Computer<H>::note_unpublished(const uint64_t* slot, uint64_t before) {
+  std::vector<Unpublished>& mine = cpus_[current_cpu()].unpublished;
+  for (const Unpublished& entry : mine) {
+    if (entry.slot == slot) return;
+  }
+  mine.push_back({slot, before});
+}
+
+// Whoever sees what this CPU has written to an entry does not see what others wrote there before.
+template <Hardware H>
+void Computer<H>::publish_all(Cpu& writer) {
+  for (Cpu& other : cpus_) {
+    if (&other == &writer) continue;
+    std::erase_if(other.unpublished, [&](const Unpublished& entry) {
+      return std::any_of(writer.unpublished.begin(), writer.unpublished.end(),
+                         [&](const Unpublished& mine) { return mine.slot == entry.slot; });
+    });
+  }
+  writer.unpublished.clear();
+}
+
+template <Hardware H>
 void Computer<H>::apply(uint64_t* slot, uint64_t before, uint64_t after) {
   const base::Pfn table = ram_.frame_of(slot);
   const auto index = unsigned(slot - ram_.words(table));
   log_.record({slot, before, after, current_cpu()});
+  if (H::rules.publishes && before != after) note_unpublished(slot, before);
   bool live = false;
-  bool made = false;
   for (uint32_t i = 0; i < cpus_.size(); ++i) {
     Cpu& cpu = cpus_[i];
     if (!cpu.active) continue;
@@ -195,16 +217,12 @@ void Computer<H>::apply(uint64_t* slot, uint64_t before, uint64_t after) {
         fail(Rule::reserved_bits, "%s: %#llx at level %u", wrong, (unsigned long long)after,
              walk.level);
       }
-      made =
-          made || (H::read(before, walk.level, features()).kind == HardwareEntry::Kind::invalid &&
-                   H::read(after, walk.level, features()).kind != HardwareEntry::Kind::invalid);
       if (H::rules.breaks_before_makes) forbid_conflicts(cache, walk, index, after, i);
     });
     if (options_.stale_translations) remember(cache, table, index, before);
   }
   *slot = after;
   if (!live) return;
-  if (H::rules.publishes && made) cpus_[current_cpu()].unpublished.push_back({slot, before});
   for (Cpu& cpu : cpus_) {
     if (!cpu.active) continue;
     TranslationCache& cache = cpu.caches[cpu.tag];

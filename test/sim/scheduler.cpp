@@ -233,6 +233,13 @@ bool Scheduler::enabled(const Fiber& fiber) const {
   return !fiber.ready || fiber.ready();
 }
 
+bool Scheduler::busy(uint32_t cpu) const {
+  for (const auto& fiber : fibers_) {
+    if (fiber->cpu == cpu && !fiber->finished) return true;
+  }
+  return false;
+}
+
 void Scheduler::run() {
   Scheduler* outer = active_;
   active_ = this;

@@ -71,6 +71,8 @@ class Scheduler {
   void point(const Pending& next);
   // Waits until `ready` holds; evaluated by the scheduler, so it must not have effects.
   void wait(const Pending& next, std::function<bool()> ready);
+  // Has the CPU something to run that is not finished?
+  [[nodiscard]] bool busy(uint32_t cpu) const;
   // One turn of a spin loop: sleeps until somebody else writes what this fiber accessed last.
   void relax();
 

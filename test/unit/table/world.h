@@ -101,6 +101,10 @@ class World {
             return {};
           }
           if (use != sim::Use::write) return {};
+          if (old.access.can_write()) {  // the CPU remembers it from before the path was opened
+            batch.forget(base::VpnRange::single(page), vm::Invalidate::walk);
+            return {};
+          }
           vm::FrameRecord* record = system->counted(old.frame);
           if (record != nullptr && record->is_exclusive()) {
             table.change(page, batch, [&](vm::Entry entry) {
