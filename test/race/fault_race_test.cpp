@@ -298,6 +298,33 @@ class QuickPager final : public vm::Pager {
 
 }  // namespace
 
+// What the index of an object says is changed by one at a time: no page is entered where one is
+// being taken out, and all are counted.
+TEMPLATE_TEST_CASE("a fault beside an object that shrinks", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  explore(1, [&](sim::Scheduler& scheduler) {
+    S scene;
+    auto object = std::make_unique<typename S::Object>(scene.objects, PageCount(4));
+    scene.map_object(0, 0, 4, *object);
+    for (uint32_t cpu = 0; cpu < 2; ++cpu) scene.activate(cpu, 0);
+    scene.write(0, 1, 5);
+    scheduler.spawn(0, [&] { must(object->resize(PageCount(1)), "resize"); });
+    scheduler.spawn(1, [&] {
+      (void)scene.touch(0, 0, Use::write, 7);
+      (void)scene.touch(0, 2, Use::write, 8);
+    });
+    scheduler.run();
+    scene.settle({0, 0});
+    object->check();
+    require(object->resident_pages() == PageCount(1), "another number of pages is left");
+    require(scene.read(0, 0) == 7, "a page that stays is lost");
+    require(!scene.read(0, 1) && !scene.read(0, 2), "a page past the end is there");
+    must(scene.space(0).unmap(S::range(0, 4)), "unmap");
+    object->release();
+    scene.finish();
+  });
+}
+
 // CPUs can read the page and remember it so; the fault of a write asks the pager for another.
 TEMPLATE_TEST_CASE("a first write beside the removal of a pager's page", "[race]", TEST_FORMATS) {
   using S = Scene<TestType>;
@@ -319,6 +346,33 @@ TEMPLATE_TEST_CASE("a first write beside the removal of a pager's page", "[race]
     scene.settle({0, 0});
     const std::optional<uint64_t> value = scene.read(0, 0);
     require(value == 0 || value == 7, "contents that nobody wrote");
+    object->check();
+    require(object->resident_pages() == PageCount(1), "a page is not counted");
+    must(scene.space(0).unmap(S::range(0)), "unmap");
+    object->release();
+    scene.finish();
+  });
+}
+
+TEMPLATE_TEST_CASE("two removals of a pager's page", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  explore(1, [&](sim::Scheduler& scheduler) {
+    S scene;
+    QuickPager<typename S::Frames> pager(scene.world.frames);
+    auto object = std::make_unique<typename S::Paged>(
+        scene.objects, pager, PageCount(1),
+        Right::read | Right::write | Right::execute | Right::user);
+    scene.map_object(0, 0, 1, *object);
+    scene.activate(0, 0);
+    scene.write(0, 0, 5);
+    for (uint32_t cpu = 0; cpu < 2; ++cpu) {
+      scheduler.spawn(
+          cpu, [&] { must(object->discard({vm::ObjectPage(0), vm::ObjectPage(1)}), "discard"); });
+    }
+    scheduler.run();
+    scene.settle({0});
+    object->check();
+    require(object->resident_pages().is_zero(), "a page is left, or counted twice");
     must(scene.space(0).unmap(S::range(0)), "unmap");
     object->release();
     scene.finish();

@@ -192,7 +192,11 @@ Outcome Computer<H>::access_once(uint64_t address, Use use, Privilege who,
     }
     return {.fault = FaultKind::permission, .stale = true};
   }
-  if (live.ok()) return go_through(address, use, live_leaf);
+  if (live.ok()) {
+    Outcome outcome = go_through(address, use, live_leaf);
+    outcome.stale = unseen != nullptr;
+    return outcome;
+  }
   if (H::rules.fault_forgets) {
     const base::VpnRange one = base::VpnRange::single(page);
     forget_path(cpu, cache, one, TranslationCache::Global::drop);

@@ -165,6 +165,61 @@ TEST_CASE("an entry that was not published is not there yet", "[sim]") {
   REQUIRE(world.computer.read_byte(address_of(Vpn(1)), value).ok());
 }
 
+TEST_CASE("what was there may be walked until its removal is published", "[sim]") {
+  sim::Options options;
+  options.cpus = 3;
+  World<aarch64::Format> world(Mistake::none, options);
+  auto& computer = world.computer;
+  const Vpn page(1);
+  const base::Pfn frame = world.kernel.map(page, read_write);
+  computer.run_on(0, [&] { computer.exchange(world.kernel.slot_of(page), 0); });
+  // This CPU has never used the page: there is nothing that an invalidation would have to name.
+  computer.run_on(2, [&] { world.kernel.enter(); });
+  const auto use = [&] {
+    return computer.run_on(2, [&] { return computer.access(address_of(page), sim::Use::read); });
+  };
+  REQUIRE(use().ok());
+  REQUIRE(use().frame == frame);
+  computer.run_on(0, [&] { computer.publish(); });
+  REQUIRE(use().fault == sim::FaultKind::not_present);
+}
+
+TEST_CASE("a right that was given back to a table may be missed until it is published", "[sim]") {
+  World<aarch64::Format> world;
+  auto& computer = world.computer;
+  const Vpn page(1);
+  world.kernel.map(page, read_write);
+  const auto give = [&](Access access) {
+    uint64_t* slot = world.kernel.slot_of(page, 2);
+    vm::Entry table = aarch64::Format::decode(*slot, 2, computer.features());
+    table.access = access;
+    computer.exchange(slot, aarch64::Format::encode(table, 2, computer.features()));
+  };
+  give(vm::unlimited.without(Right::write));
+  computer.invalidate(world.kernel.tag, base::VpnRange::single(page), vm::Invalidate::walk);
+  give(vm::unlimited);
+  REQUIRE_FALSE(computer.write_byte(address_of(page), 1).ok());
+  REQUIRE_FALSE(computer.write_byte(address_of(page), 1).ok());
+  computer.publish();
+  computer.invalidate(world.kernel.tag, base::VpnRange::single(page), vm::Invalidate::walk);
+  REQUIRE(computer.write_byte(address_of(page), 1).ok());
+}
+
+TEMPLATE_TEST_CASE("a leaf outlives the flush of another page by the same way", "[sim]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  auto& computer = world.computer;
+  for (const uint64_t page : {1, 2}) world.kernel.map(Vpn(page), read_write);
+  for (const uint64_t page : {1, 2}) REQUIRE(computer.write_byte(page << 12, 1).ok());
+  uint64_t* slot = world.kernel.slot_of(Vpn(1), 2);
+  vm::Entry table = TestType::decode(*slot, 2, computer.features());
+  table.access = table.access.without(Right::write);
+  computer.exchange(slot, TestType::encode(table, 2, computer.features()));
+  computer.invalidate(world.kernel.tag, base::VpnRange::single(Vpn(1)), vm::Invalidate::walk);
+  REQUIRE(computer.write_byte(1 << 12, 2).fault == sim::FaultKind::permission);
+  REQUIRE(computer.write_byte(2 << 12, 2).stale);
+}
+
 TEMPLATE_TEST_CASE("a plain store over a live entry is caught", "[sim]", x86_64::Format,
                    aarch64::Format) {
   World<TestType> world(Mistake::plain_store);

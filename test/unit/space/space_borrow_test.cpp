@@ -145,6 +145,103 @@ TEMPLATE_TEST_CASE("a clone of the lender gets copies, a clone of the borrower b
   for (auto* process : {&lender, &borrower, &child, &heir}) process->space.check();
 }
 
+namespace {
+
+// Lent to the host itself, without a loan, as the kernel is for the length of a call.
+template <class F>
+base::Pfn hold(World<F>& world, Process<F>& process, uint64_t page) {
+  const typename vm::Epochs<PlainHost>::Section section(*world.epochs);
+  const vm::PageAnswer answer =
+      static_cast<vm::PageLender&>(process.space).lend(Vpn(page), vm::PageUse::write);
+  if (!answer.is_page() || answer.is_passed_on()) std::abort();
+  return answer.frame();
+}
+
+template <class F>
+bool is_same_page(Process<F>& one, Process<F>& other, uint64_t page) {
+  return one.space.page_state(Vpn(page)).frame == other.space.page_state(Vpn(page)).frame;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("a page is copied for clones while it is held, and shared when given back", "",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  REQUIRE(lender.map(0x1000, 2).ok());
+  REQUIRE(lender.write(0x1000, 1));
+  const base::Pfn frame = hold(world, lender, 0x1000);
+  {
+    Process<TestType> child(world);
+    REQUIRE(lender.space.clone_into(child.space).ok());
+    CHECK_FALSE(is_same_page(lender, child, 0x1000));
+    *static_cast<uint64_t*>(world.host.window(frame)) = 2;
+    CHECK(lender.read(0x1000) == 2u);
+    CHECK(child.read(0x1000) == 1u);
+  }
+  // Not while somebody else has it: here, the host twice.
+  REQUIRE(hold(world, lender, 0x1000) == frame);
+  world.machine->drop_frame(frame);
+  lender.space.give_back(Vpn(0x1000), frame);
+  {
+    Process<TestType> child(world);
+    REQUIRE(lender.space.clone_into(child.space).ok());
+    CHECK_FALSE(is_same_page(lender, child, 0x1000));
+  }
+  lender.space.give_back(Vpn(0x1001), frame);  // was never lent: nothing
+  world.machine->drop_frame(frame);
+  lender.space.give_back(Vpn(0x1000), frame);
+  lender.space.check();
+  Process<TestType> child(world);
+  REQUIRE(lender.space.clone_into(child.space).ok());
+  CHECK(is_same_page(lender, child, 0x1000));
+  REQUIRE(lender.write(0x1000, 3));
+  CHECK(child.read(0x1000) == 2u);
+  child.space.check();
+  lender.space.check();
+}
+
+TEMPLATE_TEST_CASE("a page that a loan has too is not given back by the host", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  Process<TestType> borrower(world);
+  REQUIRE(lender.map(0x1000, 1).ok());
+  REQUIRE(borrow(borrower, lender, 0x1000, 1, 0x5000).ok());
+  const base::Pfn frame = hold(world, lender, 0x1000);
+  world.machine->drop_frame(frame);
+  lender.space.give_back(Vpn(0x1000), frame);
+  // Untouched by the borrower till now: it finds the page by its pin.
+  Process<TestType> child(world);
+  REQUIRE(lender.space.clone_into(child.space).ok());
+  REQUIRE(borrower.write(0x5000, 4));
+  CHECK(lender.read(0x1000) == 4u);
+  CHECK(child.read(0x1000) == 0u);
+  lender.space.check();
+}
+
+TEMPLATE_TEST_CASE("a held page that was unmapped or moved is only dropped", "", x86_64::Format,
+                   aarch64::Format) {
+  World<TestType> world;
+  Process<TestType> lender(world);
+  REQUIRE(lender.map(0x1000, 2).ok());
+  const base::Pfn unmapped = hold(world, lender, 0x1000);
+  const base::Pfn moved = hold(world, lender, 0x1001);
+  REQUIRE(lender.space.unmap(range(0x1000, 1)).ok());
+  vm::RemapRequest request;
+  request.source = range(0x1001, 1);
+  request.new_count = PageCount(1);
+  request.move = vm::RemapRequest::Move::fixed;
+  request.target = Vpn(0x2000);
+  REQUIRE(lender.space.remap(request).ok());
+  *static_cast<uint64_t*>(world.host.window(moved)) = 5;
+  for (const base::Pfn frame : {unmapped, moved}) world.machine->drop_frame(frame);
+  lender.space.give_back(Vpn(0x1000), unmapped);
+  lender.space.give_back(Vpn(0x1001), moved);
+  CHECK(lender.read(0x2000) == 5u);
+  lender.space.check();
+}
+
 TEMPLATE_TEST_CASE("what the lender unmaps is a bus error for the borrower", "", x86_64::Format,
                    aarch64::Format) {
   World<TestType> world;

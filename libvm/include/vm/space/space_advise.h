@@ -326,7 +326,7 @@ void AddressSpace<M>::clean_pages(MemoryObject& object, ObjectRange pages) {
       if (reserve.ok()) {
         table_.protect(range, mapping.access().with(base::Right::user).without(base::Right::write),
                        ClosedTables::none, reserve.value(), operation.batch);
-        typename Epochs<Host>::Section section(system_.epochs());
+        // No section: the tables of the range are this space's alone, and only writers detach them.
         table_.harvest(range, Harvest::clear_dirty, operation.batch,
                        [&](const Found& found) { note_dirty(found); });
         return;

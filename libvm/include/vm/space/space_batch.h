@@ -196,9 +196,8 @@ BatchOutcome AddressSpace<M>::apply_locked(base::Span<SpaceChange> changes,
   }
   for (const SpaceChange& change : changes) commit_change(change, parties);
   // What faults may fill in from now on must not meet what CPUs remember (aarch64: break before
-  // make).
+  // make). In the giver they find nothing mapped, and its pages were forgotten one by one.
   parties.operation.batch.flush();
-  if (parties.giver_operation != nullptr) parties.giver_operation->batch.flush();
   return {{}, changes.size()};
 }
 

@@ -165,9 +165,8 @@ template <Machine M>
 void PageTable<M>::open_alone(uint64_t* at, unsigned level, base::Vpn page, base::Pfn child,
                               Batch& batch) {
   system_.mmu().exchange(at, open_word(child, level));
-  system_.mmu().publish();
-  // A CPU that remembers the closed entry faults once more; where the hardware keeps what faulted
-  // it would do so for ever.
+  // A CPU that remembers the closed entry, or does not see this one yet, faults once more; where
+  // the hardware keeps what faulted it would do so for ever.
   if (TlbDirectory<M>::broadcasts) batch.forget(base::VpnRange::single(page), Invalidate::walk);
 }
 
