@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-from libvm_tools import guest, sanitized  # noqa: E402
+from libvm_tools import guest, other_kernels  # noqa: E402
 
 WHERE = r"\(sanitizer_tests\.cpp:\d+:\d+\)"
 # A kernel more to build for each architecture: minutes, where nothing is cached.
@@ -20,4 +20,4 @@ REPORTS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(guest.main(sanitized.suite("undefined", REPORTS)))
+    sys.exit(guest.main(other_kernels.suite("undefined", REPORTS)))

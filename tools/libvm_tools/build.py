@@ -13,6 +13,10 @@ TOP = Path(__file__).resolve().parents[2]
 ARCHES = ("x86_64", "aarch64")
 # Kernels that report on themselves (option kernel_sanitize): kind -> prefix of their build folder.
 SANITIZED = {"undefined": "ubsan", "address": "kasan"}
+# Prefix of a build folder of one more kernel -> its Meson options. `release` has no debug checks,
+# but all else that ships: stamps on freed frames, counts, broken invariants.
+KERNELS = {**{prefix: [f"-Dkernel_sanitize={kind}"] for kind, prefix in SANITIZED.items()},
+           "release": ["-Ddebug_checks=false"]}
 
 
 def folder(name: str) -> Path:
@@ -61,8 +65,8 @@ def configure_command(name: str) -> list:
     if name == "native":
         return ["meson", "setup", str(folder(name)), "--native-file", "arch/native.ini"]
     prefix, _, arch = name.rpartition("-")
-    kinds = [f"-Dkernel_sanitize={kind}" for kind, known in SANITIZED.items() if known == prefix]
-    return ["meson", "setup", str(folder(name)), "--cross-file", f"arch/{arch}/cross.ini", *kinds]
+    return ["meson", "setup", str(folder(name)), "--cross-file", f"arch/{arch}/cross.ini",
+            *KERNELS.get(prefix, [])]
 
 
 def configure(name: str, refresh: bool = False) -> None:
@@ -83,9 +87,9 @@ def build(name: str, *targets: str) -> None:
         run_quietly(["ninja", "-C", str(folder(name)), *targets], f"building build/{name}")
 
 
-def sanitized_kernel(arch: str, kind: str) -> Path:
-    """Builds the kernel alone, instrumented, in a folder of its own."""
-    name = f"{SANITIZED[kind]}-{arch}"
+def other_kernel(arch: str, prefix: str) -> Path:
+    """Builds the kernel alone, with the options of KERNELS, in a folder of its own."""
+    name = f"{prefix}-{arch}"
     build(name, "kernel/kernel.elf")
     return kernel(name)
 

@@ -37,6 +37,7 @@ Builds everything, boots it in QEMU. Without --cmd: an interactive shell (Ctrl-]
                       shows to FILE (PNG; PPM if it ends in .ppm) and end the machine
   --sanitize KIND     the kernel that reports undefined behaviour of its own (undefined), or bad
                       accesses to memory (address); built beside the others
+  --release           the kernel without debug checks, as it is measured; built beside the others
   --qemu ARGUMENT     one more argument for QEMU; repeatable
   --newer             the newer QEMU of Debian's backports, which is fetched into build/newer
   --gdb               wait for a debugger before the first instruction
@@ -61,11 +62,14 @@ class Options:
     screenshot: Path | None = None
     newer: bool = False
     sanitize: str | None = None
+    release: bool = False
     gdb: bool = False
     show: bool = False
 
     def kernel(self) -> Path:
-        return build.sanitized_kernel(self.arch, self.sanitize) if self.sanitize \
+        if self.sanitize:
+            return build.other_kernel(self.arch, build.SANITIZED[self.sanitize])
+        return build.other_kernel(self.arch, "release") if self.release \
             else build.kernel(self.arch)
 
 
@@ -151,7 +155,8 @@ def parse(arguments: list[str]) -> Options:
             options.arch = word
             continue
         name, equals, value = word.partition("=")
-        if name in ("--eager", "--gdb", "--icount", "--newer", "--print") and not equals:
+        if name in ("--eager", "--gdb", "--icount", "--newer", "--print",
+                    "--release") and not equals:
             setattr(options, {"--print": "show"}.get(name, name[2:]), True)
             continue
         if name not in ("--cmd", "--smp", "--mem", "--add", "--append", "--timeout",
@@ -180,6 +185,8 @@ def parse(arguments: list[str]) -> Options:
             case "--timeout": options.timeout = seconds(value)
     if options.icount and (options.smp or 1) != 1:
         raise bad("--icount counts one processor: it cannot go with --smp above 1")
+    if options.release and options.sanitize:
+        raise bad("--release and --sanitize are two kernels: give one of them")
     return options
 
 

@@ -101,7 +101,7 @@ def parse(text: str) -> dict[str, tuple[float, float]]:
 def run_ours(arch: str, program: str, words: list[str], qemu: list[str] = (),
              timed: bool = False) -> dict[str, tuple[float, float]]:
     mode = ["--append", "root=initfs screen=off"] if timed else ["--icount"]
-    command = [build.TOP / "tools" / "run", arch, *mode, "--mem", str(MEMORY_MIB),
+    command = [build.TOP / "tools" / "run", arch, "--release", *mode, "--mem", str(MEMORY_MIB),
                "--timeout", str(SECONDS), "--cmd", " ".join([program, *words])]
     for argument in qemu:
         command += ["--qemu", argument]
@@ -165,6 +165,7 @@ def table(program: Program, arch: str, words: list[str] = (), timed: bool = Fals
     """Runs both, prints the table; rows for JSON. `timed`: by the clock, instructions not counted."""
     unit, suite = (SPINS, f"time-{arch}") if timed else ("instructions", f"{program.suite}-{arch}")
     build.build(arch)
+    build.other_kernel(arch, "release")
     print(f"{arch}: this kernel", file=sys.stderr, flush=True)
     ours = run_ours(arch, program.name, list(words), timed=timed)
     print(f"{arch}: {PEER}", file=sys.stderr, flush=True)
@@ -260,7 +261,7 @@ def profile(arch: str, row: str) -> None:
         lines = out.read_text().splitlines()
     samples = int(lines[0].split()[1])
     counts = [(int(address, 16), int(count)) for address, count in map(str.split, lines[1:])]
-    frames = inlined_frames(build.kernel(arch), [address for address, _ in counts])
+    frames = inlined_frames(build.other_kernel(arch, "release"), [address for address, _ in counts])
     alone: dict[str, int] = {}
     within: dict[str, int] = {}
     for (_, count), names in zip(counts, frames):

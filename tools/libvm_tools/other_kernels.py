@@ -1,4 +1,4 @@
-"""For the suites of instrumented kernels: the self-tests, programs that go through most of the kernel,
+"""For the suites of kernels built with other options: the self-tests, programs that go through most of the kernel,
 and mistakes that must be reported."""
 
 import re
@@ -25,8 +25,8 @@ PROGRAMS = {
 }
 
 
-def self_tests(arch: str, kind: str) -> list:
-    result = guest.boot(arch, "--sanitize", kind, "--mem", "256", "--append", "selftest=all",
+def self_tests(arch: str, *kernel: str) -> list:
+    result = guest.boot(arch, *kernel, "--mem", "256", "--append", "selftest=all",
                         "--cmd", "/bin/true", timeout=300)
     lines = re.findall(r"^@test (ok|failed) ([^:\n]+)(?:: (.*))?$", result.log, re.M)
     failed = [f"{name}: {why}" for verdict, name, why in lines if verdict == "failed"]
@@ -36,12 +36,12 @@ def self_tests(arch: str, kind: str) -> list:
     return []
 
 
-def programs(arch: str, kind: str) -> list:
+def programs(arch: str, *kernel: str) -> list:
     parts = []
     for root, lines in PROGRAMS.items():
         script = "; ".join(f"{{ {text}; }} >/dev/null 2>&1 && echo 'ok {name}'"
                            for name, text in lines)
-        result = guest.boot(arch, "--sanitize", kind, "--smp", "2", "--append",
+        result = guest.boot(arch, *kernel, "--smp", "2", "--append",
                             f"root={root} aslr=off",
                             "--cmd", script + "; true", timeout=400)
         said = result.stdout.decode(errors="replace").splitlines()
@@ -71,10 +71,10 @@ def mistakes(arch: str, kind: str, reports: dict[str, str]) -> list:
 def suite(kind: str, reports: dict[str, str]) -> list[Callable]:
     """The tests of a suite, named as they are shown."""
     def kernel_tests(arch):
-        return self_tests(arch, kind)
+        return self_tests(arch, "--sanitize", kind)
 
     def user_programs(arch):
-        return programs(arch, kind)
+        return programs(arch, "--sanitize", kind)
 
     def reported_mistakes(arch):
         return mistakes(arch, kind, reports)
