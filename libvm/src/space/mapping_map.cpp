@@ -28,44 +28,32 @@ void MappingMap::stop() {
   recent_ = {};
 }
 
-void MappingMap::descend(uint64_t page, Path& path) const {
-  Path& recent = recent_;
-  if (page - recent.low >= recent.high - recent.low) {
-    const uint64_t root = root_.load<Order::relaxed>();
-    uint64_t node = root & ~uint64_t(63);
-    recent.height = unsigned(root & 63);
-    recent.low = 0;
-    recent.high = MappingLeaf::no_key;
-    for (unsigned level = recent.height; level-- > 0;) {
-      auto* inner = reinterpret_cast<MappingInner*>(node);
-      const unsigned index = inner->search(page);
-      recent.inner[level] = inner;
-      recent.index[level] = index;
-      recent.low = inner->key(index);
-      if (index + 1 < inner->size()) recent.high = inner->key(index + 1);
-      node = inner->children[index].load<Order::relaxed>();
-    }
-    recent.leaf = reinterpret_cast<MappingLeaf*>(node);
+// Everything of `path` but its place.
+void MappingMap::walk(uint64_t page, Path& path) const {
+  const uint64_t root = root_.load<Order::relaxed>();
+  uint64_t node = root & ~uint64_t(63);
+  path.height = unsigned(root & 63);
+  path.low = 0;
+  path.high = MappingLeaf::no_key;
+  for (unsigned level = path.height; level-- > 0;) {
+    auto* inner = reinterpret_cast<MappingInner*>(node);
+    const unsigned index = inner->search(page);
+    path.inner[level] = inner;
+    path.index[level] = index;
+    path.low = inner->key(index);
+    if (index + 1 < inner->size()) path.high = inner->key(index + 1);
+    node = inner->children[index].load<Order::relaxed>();
   }
-  path.low = recent.low;
-  path.high = recent.high;
-  path.height = recent.height;
-  path.leaf = recent.leaf;
-  for (unsigned level = 0; level < recent.height; ++level) {
-    path.inner[level] = recent.inner[level];
-    path.index[level] = recent.index[level];
-  }
-  const unsigned place = path.leaf->search(page);
-  path.place = path.leaf->key(place) <= page ? int(place) : -1;
+  path.leaf = reinterpret_cast<MappingLeaf*>(node);
 }
 
-uint64_t MappingMap::end_before(const MappingLeaf& leaf, int place) {
-  if (place >= 0) return leaf.end_of(unsigned(place));
-  return leaf.previous == nullptr ? 0 : leaf.previous->end_of(leaf.previous->size() - 1);
+void MappingMap::descend(uint64_t page, Path& path) const {
+  walk(page, path);
+  path.place = path.leaf->place_of(page);
 }
 
 // A bound is never below its children's, so the first that suffices ends the way up.
-void MappingMap::raise_gap(const Path& path, uint64_t gap) {
+BASE_ALWAYS_INLINE void MappingMap::raise_gap(const Path& path, uint64_t gap) {
   for (unsigned level = 0; level < path.height; ++level) {
     uint64_t& bound = path.inner[level]->gaps[path.index[level]];
     if (bound >= gap) return;
@@ -73,18 +61,20 @@ void MappingMap::raise_gap(const Path& path, uint64_t gap) {
   }
 }
 
-void MappingMap::hole_grew_after(const Path& path, int place) {
-  if (path.height == 0) return;
-  const unsigned next = unsigned(place + 1);
+BASE_ALWAYS_INLINE void MappingMap::hole_grew_after(const Path& path, int place) {
   const uint64_t hole_first = end_before(*path.leaf, place);
-  if (next < path.leaf->size()) {
+  const unsigned next = unsigned(place + 1);
+  if (BASE_LIKELY(next < path.leaf->size())) {
     raise_gap(path, path.leaf->key(next) - hole_first);
   } else if (path.leaf->next != nullptr) {
-    const uint64_t key = path.leaf->next->key(0);
-    Path there;
-    descend(key, there);
-    raise_gap(there, key - hole_first);
+    next_hole_grew(*path.leaf->next, hole_first);
   }
+}
+
+void MappingMap::next_hole_grew(const MappingLeaf& leaf, uint64_t hole_first) {
+  Path there;
+  descend(leaf.key(0), there);
+  raise_gap(there, leaf.key(0) - hole_first);
 }
 
 void MappingMap::move_separator(const Path& path, uint64_t to) {
@@ -94,7 +84,7 @@ void MappingMap::move_separator(const Path& path, uint64_t to) {
     LeafEdit other(*path.leaf->previous);
   }
   for (unsigned level = 0; level < path.height; ++level) {
-    path.inner[level]->keys[path.index[level]].store<Order::relaxed>(to);
+    path.inner[level]->set_key(path.index[level], to);
     if (path.index[level] != 0) return;
   }
 }
@@ -165,19 +155,36 @@ void MappingMap::split_leaf(Path& path) {
   }
 }
 
-void MappingMap::insert_after(Path& path, const Mapping& mapping) {
+BASE_ALWAYS_INLINE void MappingMap::insert_after(Path& path, const Mapping& mapping) {
   if (path.leaf->size() == MappingLeaf::capacity) split_leaf(path);
-  if (path.height != 0) {
-    raise_gap(path, mapping.first_ - base::min(end_before(*path.leaf, path.place), mapping.first_));
+  MappingLeaf& leaf = *path.leaf;
+  const unsigned next = unsigned(path.place + 1);
+  // Only part of a hole that the leaf's bound knows of, unless that was the next leaf's.
+  if (next == leaf.size()) {
+    raise_gap(path, mapping.first_ - base::min(end_before(leaf, path.place), mapping.first_));
   }
-  LeafEdit edit(*path.leaf);
-  path.leaf->insert(unsigned(path.place + 1), mapping);
+  LeafEdit edit(leaf);
+  leaf.insert(next, mapping);
   ++size_;
 }
 
+// Inside a leaf with room, touching nothing: the usual case, without the rest of the work.
 MappingMap::Insertion MappingMap::insert_if_free(const Mapping& mapping) {
-  Path path;
-  descend(mapping.first_, path);
+  Path& path = seek(mapping.first_);
+  MappingLeaf& leaf = *path.leaf;
+  const unsigned next = unsigned(path.place + 1);
+  if (BASE_LIKELY(next - 1 < leaf.size() - 1 && leaf.size() < MappingLeaf::capacity &&
+                  leaf.end_of(next - 1) < mapping.first_ && mapping.end_ < leaf.key(next))) {
+    LeafEdit edit(leaf);
+    leaf.insert(next, mapping);
+    ++size_;
+    mapped_pages_ += mapping.end_ - mapping.first_;
+    return Insertion::done;
+  }
+  return insert_at(path, mapping);
+}
+
+MappingMap::Insertion MappingMap::insert_at(Path& path, const Mapping& mapping) {
   MappingLeaf& leaf = *path.leaf;
   const unsigned next = unsigned(path.place + 1);
   bool joins_before = false;
@@ -217,8 +224,7 @@ MappingMap::Insertion MappingMap::insert_if_free(const Mapping& mapping) {
 }
 
 void MappingMap::append(const Mapping& mapping) {
-  Path path;
-  descend(MappingLeaf::no_key - 1, path);
+  Path& path = seek(MappingLeaf::page_limit - 1);
   BASE_CHECK(path.place < 0 || path.leaf->end_of(unsigned(path.place)) <= mapping.first_,
              "mapping appended out of order");
   mapped_pages_ += mapping.end_ - mapping.first_;
@@ -253,8 +259,7 @@ void MappingMap::cut(Path& path, uint64_t end, uint64_t rest) {
 
 void MappingMap::split_at(Vpn page) {
   const uint64_t at = page.raw();
-  Path path;
-  descend(at, path);
+  Path& path = seek(at);
   if (path.place < 0 || path.leaf->key(unsigned(path.place)) == at ||
       path.leaf->end_of(unsigned(path.place)) <= at) {
     return;
@@ -263,8 +268,7 @@ void MappingMap::split_at(Vpn page) {
 }
 
 void MappingMap::replace(const Mapping& mapping) {
-  Path path;
-  descend(mapping.first_, path);
+  Path& path = seek(mapping.first_);
   BASE_CHECK(path.place >= 0 && path.leaf->key(unsigned(path.place)) == mapping.first_ &&
                  path.leaf->end_of(unsigned(path.place)) == mapping.end_,
              "replacing a mapping that is not there");
@@ -272,10 +276,20 @@ void MappingMap::replace(const Mapping& mapping) {
   path.leaf->set(unsigned(path.place), mapping);
 }
 
+BASE_ALWAYS_INLINE void MappingMap::erase_place(const Path& path, unsigned place) {
+  MappingLeaf& leaf = *path.leaf;
+  {
+    LeafEdit edit(leaf);
+    leaf.erase(place);
+  }
+  --size_;
+  hole_grew_after(path, int(place) - 1);
+  if (BASE_UNLIKELY(leaf.size() <= MappingLeaf::thin)) leaf_became_thin(path);
+}
+
 void MappingMap::merge_at(Vpn page) {
   const uint64_t at = page.raw();
-  Path path;
-  descend(at, path);
+  Path& path = seek(at);
   if (path.place < 0 || path.leaf->key(unsigned(path.place)) != at) return;
   const Mapping second = path.leaf->get(unsigned(path.place));
   if (path.place > 0) {
@@ -287,7 +301,7 @@ void MappingMap::merge_at(Vpn page) {
       path.leaf->erase(place);
     }
     --size_;
-    join_leaves(path);
+    if (path.leaf->size() <= MappingLeaf::thin) leaf_became_thin(path);
   } else {
     MappingLeaf* before = path.leaf->previous;
     if (before == nullptr || !before->get(before->size() - 1).continues_in(second)) return;
@@ -303,8 +317,7 @@ void MappingMap::merge_at(Vpn page) {
 }
 
 void MappingMap::extend_down(Vpn first, Vpn to) {
-  Path path;
-  descend(first.raw(), path);
+  Path& path = seek(first.raw());
   BASE_CHECK(path.place >= 0 && path.leaf->key(unsigned(path.place)) == first.raw(),
              "extending a mapping that is not there");
   BASE_CHECK(end_before(*path.leaf, path.place - 1) <= to.raw() && to <= first,
@@ -318,11 +331,23 @@ void MappingMap::extend_down(Vpn first, Vpn to) {
 }
 
 base::Optional<Mapping> MappingMap::take_first(VpnRange range) {
+  Path& path = seek(range.first().raw());
+  if (BASE_LIKELY(path.place >= 0)) {
+    const Mapping whole = path.leaf->get(unsigned(path.place));
+    if (BASE_LIKELY(whole.first() == range.first() && whole.end() <= range.end())) {
+      mapped_pages_ -= whole.end_ - whole.first_;
+      erase_place(path, unsigned(path.place));
+      return whole;
+    }
+  }
+  return take_part(path, range);
+}
+
+// What take_first() takes is not just where the range begins, or not wholly in it.
+base::Optional<Mapping> MappingMap::take_part(Path& path, VpnRange range) {
   const uint64_t first = range.first().raw();
   const uint64_t end = range.end().raw();
   if (first == end) return base::nothing;
-  Path path;
-  descend(first, path);
   MappingLeaf& leaf = *path.leaf;
   if (path.place >= 0 && leaf.key(unsigned(path.place)) < first &&
       leaf.end_of(unsigned(path.place)) > first) {
@@ -371,16 +396,10 @@ base::Optional<Mapping> MappingMap::take_first(VpnRange range) {
   return whole;
 }
 
-void MappingMap::erase_place(const Path& path, unsigned place) {
-  MappingLeaf& leaf = *path.leaf;
-  {
-    LeafEdit edit(leaf);
-    leaf.erase(place);
-  }
-  --size_;
-  hole_grew_after(path, int(place) - 1);
-  if (leaf.size() == 0) {
-    if (path.height != 0) remove_leaf(path);
+void MappingMap::leaf_became_thin(const Path& path) {
+  if (path.height == 0) return;
+  if (path.leaf->size() == 0) {
+    remove_leaf(path);
   } else {
     join_leaves(path);
   }
@@ -413,7 +432,7 @@ void MappingMap::remove_child(const Path& path, unsigned level, unsigned index) 
     // What follows takes over the span, down to the leaf.
     MappingInner* first = inner;
     for (unsigned at = level; true; --at) {
-      first->keys[0].store<Order::relaxed>(lowest);
+      first->set_key(0, lowest);
       if (at == 0) break;
       first = static_cast<MappingInner*>(first->child(0));
     }
@@ -443,11 +462,9 @@ void MappingMap::shrink_root() {
   }
 }
 
-// When this leaf has become thin, joins it with a neighbour under the same parent if together
-// they fill half a leaf at most.
+// Joins a thin leaf with a neighbour under the same parent if together they fill half a leaf at
+// most.
 void MappingMap::join_leaves(const Path& path) {
-  constexpr unsigned thin = MappingLeaf::capacity / 4;
-  if (path.leaf->size() > thin || path.height == 0) return;
   const MappingInner* inner = path.inner[0];
   if (inner->size() < 2) return;
   const unsigned own = path.index[0];

@@ -30,12 +30,17 @@ uint64_t MappingMap::check_node(Walk& walk, uint64_t node, uint64_t height, uint
     const unsigned size = leaf.size();
     BASE_CHECK(size <= MappingLeaf::capacity, "mapping leaf overfull");
     BASE_CHECK(size != 0 || (low == 0 && high == MappingLeaf::no_key), "empty mapping leaf");
-    unsigned slots = 0;
+    uint32_t slots = leaf.free_slots;
     for (unsigned place = 0; place < MappingLeaf::capacity; ++place) {
-      slots |= 1u << MappingLeaf::slot_of(leaf.order.load<Order::relaxed>(), place);
-      BASE_CHECK(place < size || leaf.key(place) == MappingLeaf::no_key, "stale mapping key");
+      if (place >= size) {
+        BASE_CHECK(leaf.raw_key(place) == MappingLeaf::no_key, "stale mapping key");
+        continue;
+      }
+      const uint32_t slot = uint32_t(1) << leaf.slot(place);
+      BASE_CHECK((slots & slot) == 0, "slot of a mapping leaf used twice");
+      slots |= slot;
     }
-    BASE_CHECK(slots == 0xffff, "mapping leaf's order is no permutation");
+    BASE_CHECK(slots == MappingLeaf::all_slots, "slot of a mapping leaf lost");
     for (unsigned place = 0; place < size; ++place) {
       const Mapping mapping = leaf.get(place);
       BASE_CHECK(mapping.first_ < mapping.end_, "empty mapping");

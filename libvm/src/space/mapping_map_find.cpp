@@ -9,15 +9,6 @@ using base::Order;
 using base::Vpn;
 using base::VpnRange;
 
-unsigned MappingMap::pages_short(EditSize edit) const {
-  const uint64_t height = root_.load<Order::relaxed>() & 63;
-  if (height == 0 && size_ + edit.insertions <= MappingLeaf::capacity) return 0;
-  // Each insertion splits at most one leaf; an inner node splits only when it was full.
-  const bool inner_may_split = height == 0 || full_inners_ != 0 || edit.insertions > 2;
-  const unsigned inners = inner_may_split ? edit.insertions * unsigned(height + 1) : 0;
-  return pool_.pages_short(edit.insertions, inners);
-}
-
 unsigned MappingMap::pages_short_for_append(size_t mappings) const {
   if (mappings <= MappingLeaf::capacity) return 0;
   const unsigned leaves = unsigned(mappings / (MappingLeaf::capacity - 1)) + 1;
@@ -26,14 +17,11 @@ unsigned MappingMap::pages_short_for_append(size_t mappings) const {
 }
 
 const MappingLeaf* MappingMap::last_leaf() const {
-  Path path;
-  descend(MappingLeaf::no_key - 1, path);
-  return path.leaf;
+  return seek(MappingLeaf::page_limit - 1).leaf;
 }
 
 Optional<Mapping> MappingMap::at_or_after(Vpn page) const {
-  Path path;
-  descend(page.raw(), path);
+  const Path& path = seek(page.raw());
   if (path.place >= 0 && path.leaf->end_of(unsigned(path.place)) > page.raw()) {
     return path.leaf->get(unsigned(path.place));
   }
@@ -44,8 +32,7 @@ Optional<Mapping> MappingMap::at_or_after(Vpn page) const {
 }
 
 Optional<Mapping> MappingMap::at_or_before(Vpn page) const {
-  Path path;
-  descend(page.raw(), path);
+  const Path& path = seek(page.raw());
   if (path.place >= 0) return path.leaf->get(unsigned(path.place));
   const MappingLeaf* before = path.leaf->previous;
   if (before == nullptr) return base::nothing;

@@ -9,66 +9,21 @@ using base::Order;
 
 void MappingLeaf::reset() {
   version.store<Order::relaxed>(0);
-  order.store<Order::relaxed>(identity_order);
-  count.store<Order::relaxed>(0);
+  count = 0;
+  free_slots = all_slots;
   next = previous = nullptr;
   pool_next = nullptr;
   retired_at = 0;
   for (auto& key : keys) key.store<Order::relaxed>(no_key);
 }
 
-void MappingLeaf::set(unsigned place, const Mapping& mapping) {
-  base::Atomic<uint64_t>* words = payload[slot_of(order.load<Order::relaxed>(), place)];
-  keys[place].store<Order::relaxed>(mapping.first_);
-  words[0].store<Order::relaxed>(mapping.end_);
-  words[1].store<Order::relaxed>(mapping.attributes_);
-  words[2].store<Order::relaxed>(mapping.object_);
-  words[3].store<Order::relaxed>(mapping.object_page_);
-}
-
-void MappingLeaf::set_end(unsigned place, uint64_t end) {
-  payload[slot_of(order.load<Order::relaxed>(), place)][0].store<Order::relaxed>(end);
-}
-
-void MappingLeaf::insert(unsigned place, const Mapping& mapping) {
-  const unsigned n = size();
-  BASE_DCHECK(n < capacity && place <= n, "mapping leaf overflow");
-  for (unsigned at = n; at > place; --at) {
-    keys[at].store<Order::relaxed>(keys[at - 1].load<Order::relaxed>());
-  }
-  // Rotate nibbles place..n up by one: the first free slot becomes the place's.
-  const uint64_t old = order.load<Order::relaxed>();
-  const uint64_t window = base::mask(4 * place, 4 * (n - place + 1));
-  const uint64_t slot = slot_of(old, n);
-  order.store<Order::relaxed>((old & ~window) | ((old & window) << 4 & window) |
-                              slot << (4 * place));
-  count.store<Order::relaxed>(n + 1);
-  set(place, mapping);
-}
-
-void MappingLeaf::erase(unsigned place) {
-  const unsigned n = size();
-  BASE_DCHECK(place < n, "erasing past the end of a mapping leaf");
-  for (unsigned at = place + 1; at < n; ++at) {
-    keys[at - 1].store<Order::relaxed>(keys[at].load<Order::relaxed>());
-  }
-  keys[n - 1].store<Order::relaxed>(no_key);
-  const uint64_t old = order.load<Order::relaxed>();
-  const uint64_t window = base::mask(4 * place, 4 * (n - place));
-  const uint64_t slot = slot_of(old, place);
-  order.store<Order::relaxed>((old & ~window) | ((old & window) >> 4 & window) |
-                              slot << (4 * (n - 1)));
-  count.store<Order::relaxed>(n - 1);
-}
-
 void MappingLeaf::move_tail(unsigned from, MappingLeaf& target) {
-  const unsigned n = size();
-  unsigned to = target.size();
-  for (unsigned at = from; at < n; ++at) {
-    target.insert(to++, get(at));
+  for (unsigned at = from; at < count; ++at) {
+    target.insert(target.count, get(at));
+    free_slots |= uint32_t(1) << slot(at);
     keys[at].store<Order::relaxed>(no_key);
   }
-  count.store<Order::relaxed>(from);
+  count = from;
 }
 
 void MappingInner::reset() {
@@ -143,12 +98,6 @@ void MappingNodePool::list_remove(PageHeader*& list, PageHeader* page) {
   (page->previous != nullptr ? page->previous->next : list) = page->next;
   if (page->next != nullptr) page->next->previous = page->previous;
   page->listed = 0;
-}
-
-unsigned MappingNodePool::pages_short(unsigned leaves, unsigned inners) const {
-  const unsigned missing_leaves = leaves > free_leaves_ ? leaves - free_leaves_ : 0;
-  const unsigned needed = inners + (missing_leaves + leaves_per_page - 1) / leaves_per_page;
-  return needed > empty_pages_ ? needed - empty_pages_ : 0;
 }
 
 void MappingNodePool::add_page(Page page) {

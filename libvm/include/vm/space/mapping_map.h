@@ -91,8 +91,9 @@ class MappingMap {
     do {
       const MappingLeaf* leaf = locate(at, reading.version_);
       reading.leaf_ = leaf;
-      reading.mapping_ = leaf->get(leaf->search(at));
-      reading.found_ = reading.mapping_.first_ <= at && at < reading.mapping_.end_;
+      const uint64_t key = leaf->search(at)->load<base::Order::relaxed>();
+      reading.mapping_ = leaf->at_key(key);
+      reading.found_ = key <= MappingLeaf::sought(at) && at < reading.mapping_.end_;
     } while (BASE_UNLIKELY(!reading.unchanged()));
     return reading;
   }
@@ -103,7 +104,14 @@ class MappingMap {
   [[nodiscard]] base::PageCount pages() const { return base::PageCount(mapped_pages_); }
 
   // Pages to supply() before an edit of this size cannot fail.
-  [[nodiscard]] unsigned pages_short(EditSize edit) const;
+  [[nodiscard]] BASE_ALWAYS_INLINE unsigned pages_short(EditSize edit) const {
+    const unsigned height = unsigned(root_.load<base::Order::relaxed>() & 63);
+    if (height == 0 && size_ + edit.insertions <= MappingLeaf::capacity) return 0;
+    // Each insertion splits at most one leaf; an inner node splits only when it was full.
+    const bool inner_may_split = height == 0 || full_inners_ != 0 || edit.insertions > 2;
+    const unsigned inners = inner_may_split ? edit.insertions * (height + 1) : 0;
+    return pool_.pages_short(edit.insertions, inners);
+  }
   // The same for a map that shall take `mappings` by append().
   [[nodiscard]] unsigned pages_short_for_append(size_t mappings) const;
   void supply(MappingNodePool::Page page) { pool_.add_page(page); }
@@ -173,38 +181,55 @@ class MappingMap {
     int place;
   };
 
-  // The leaf whose span has `at`, and its version, even.
+  // The leaf whose span has `at`, and its version; one less when it is being edited, which no later
+  // version is. The same is done with the sequence.
   [[nodiscard]] BASE_ALWAYS_INLINE const MappingLeaf* locate(uint64_t at, uint64_t& version) const {
     while (true) {
-      const uint64_t sequence = sequence_.load<base::Order::acquire>();
+      const uint64_t sequence = sequence_.load<base::Order::acquire>() & ~uint64_t(1);
       const uint64_t root = root_.load<base::Order::acquire>();
       uint64_t node = root & ~uint64_t(63);
-      for (uint64_t height = root & 63; height != 0 && node != 0; --height) {
+      for (uint64_t height = root & 63; height != 0; --height) {
         node = reinterpret_cast<const MappingInner*>(node)->child_at(at);
+        // A place being edited may be empty; pointers in others are good until this epoch ends.
+        if (BASE_UNLIKELY(node == 0)) break;
       }
-      // A place being edited may be empty; pointers in others are good until this epoch ends.
       if (BASE_UNLIKELY(node == 0)) continue;
       const auto* leaf = reinterpret_cast<const MappingLeaf*>(node);
-      version = leaf->version.load<base::Order::acquire>();
-      if (BASE_LIKELY(((sequence | version) & 1) == 0 &&
-                      sequence_.load<base::Order::relaxed>() == sequence)) {
-        return leaf;
-      }
+      version = leaf->version.load<base::Order::acquire>() & ~uint64_t(1);
+      if (BASE_LIKELY(sequence_.load<base::Order::relaxed>() == sequence)) return leaf;
     }
   }
 
   class StructureEdit;
   struct Walk;
 
+  // The way to the leaf whose span has `page`, which stays as it is until the next seek(); its low
+  // and high also until the structure changes.
+  BASE_ALWAYS_INLINE Path& seek(uint64_t page) const {
+    Path& path = recent_;
+    if (BASE_UNLIKELY(page - path.low >= path.high - path.low)) walk(page, path);
+    path.place = path.leaf->place_of(page);
+    return path;
+  }
+  // The same, for a second way beside that one.
   void descend(uint64_t page, Path& path) const;
+  void walk(uint64_t page, Path& path) const;
   [[nodiscard]] const MappingLeaf* last_leaf() const;
   // The end of the mapping at `place`, or when that is -1 of the one before the leaf; 0: none.
-  [[nodiscard]] static uint64_t end_before(const MappingLeaf& leaf, int place);
+  [[nodiscard]] static BASE_ALWAYS_INLINE uint64_t end_before(const MappingLeaf& leaf, int place) {
+    if (place >= 0) return leaf.end_of(unsigned(place));
+    return leaf.previous == nullptr ? 0 : leaf.previous->end_of(leaf.previous->size() - 1);
+  }
   static void raise_gap(const Path& path, uint64_t gap);
   // The hole below the mapping after path.place has grown.
   void hole_grew_after(const Path& path, int place);
+  // The hole below the first mapping of `leaf` now begins at `hole_first`.
+  void next_hole_grew(const MappingLeaf& leaf, uint64_t hole_first);
   // Moves the lower end of the span of path.leaf, over a hole.
   void move_separator(const Path& path, uint64_t to);
+  // The same as insert_if_free() and take_first(), of every kind.
+  BASE_NOINLINE Insertion insert_at(Path& path, const Mapping& mapping);
+  BASE_NOINLINE base::Optional<Mapping> take_part(Path& path, base::VpnRange range);
   // Puts `mapping` after path.place, splitting the leaf if it is full.
   void insert_after(Path& path, const Mapping& mapping);
   void split_leaf(Path& path);
@@ -214,6 +239,8 @@ class MappingMap {
   void erase_place(const Path& path, unsigned place);
   void remove_leaf(const Path& path);
   void remove_child(const Path& path, unsigned level, unsigned index);
+  // What has at most MappingLeaf::thin mappings left is removed or joined with another.
+  void leaf_became_thin(const Path& path);
   void join_leaves(const Path& path);
   void shrink_root();
   void count_full(unsigned before, unsigned after);

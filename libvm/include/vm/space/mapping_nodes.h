@@ -11,77 +11,127 @@
 #include <stdint.h>
 
 #include "base/atomic.h"
+#include "base/check.h"
 #include "base/optional.h"
 #include "vm/space/mapping.h"
 
 namespace vm {
 
-// Up to 16 mappings. `order` holds 16 nibbles: nibble i is the payload slot of the i-th mapping;
-// the nibbles from count up are the free slots. So an insertion moves keys, never payloads.
+// Up to 16 mappings. A key is the first page of a mapping and, in its low four bits, the slot of
+// the rest of it. So an insertion moves keys, never payloads, and a search ends with the slot in
+// hand.
 struct alignas(64) MappingLeaf {
   static constexpr unsigned capacity = 16;
-  static constexpr uint64_t identity_order = 0xfedcba9876543210;
-  static constexpr uint64_t no_key = ~uint64_t(0);  // of unused key places
+  static constexpr unsigned thin = capacity / 4;  // worth joining with another
+  static constexpr unsigned slot_bits = 4;
+  static constexpr uint64_t slot_mask = capacity - 1;
+  static constexpr uint32_t all_slots = 0xffff;
+  static constexpr uint64_t no_key = ~uint64_t(0);           // of unused key places
+  static constexpr uint64_t page_limit = uint64_t(1) << 59;  // above every page
 
   base::Atomic<uint64_t> version;
-  base::Atomic<uint64_t> order;
-  base::Atomic<uint32_t> count;
   // For writers only.
+  uint32_t count;
+  uint32_t free_slots;  // one bit each
   MappingLeaf* next;
   MappingLeaf* previous;
   uint64_t retired_at;
   MappingLeaf* pool_next;
 
-  // keys[i]: first page of the i-th mapping, ascending. payload: end, attributes, object, its page.
+  // keys[i]: of the i-th mapping, ascending. payload: end, attributes, object, its page.
   alignas(64) base::Atomic<uint64_t> keys[capacity];
   base::Atomic<uint64_t> payload[capacity][4];
 
   void reset();
 
-  // The last place whose key is <= page, or 0 when there is none.
-  [[nodiscard]] BASE_ALWAYS_INLINE unsigned search(uint64_t page) const {
+  // The largest key that a mapping beginning at `page` can have.
+  [[nodiscard]] static BASE_ALWAYS_INLINE uint64_t sought(uint64_t page) {
+    return page << slot_bits | slot_mask;
+  }
+  // The last key <= sought(page), or the first key when there is none.
+  [[nodiscard]] BASE_ALWAYS_INLINE const base::Atomic<uint64_t>* search(uint64_t page) const {
+    const uint64_t last = sought(page);
     const base::Atomic<uint64_t>* at = keys;
-    at = step(at, 8, page);
-    at = step(at, 4, page);
-    at = step(at, 2, page);
-    at = step(at, 1, page);
-    return unsigned(at - keys);
+    at = step(at, 8, last);
+    at = step(at, 4, last);
+    at = step(at, 2, last);
+    at = step(at, 1, last);
+    return at;
   }
   static BASE_ALWAYS_INLINE const base::Atomic<uint64_t>* step(const base::Atomic<uint64_t>* at,
-                                                               unsigned by, uint64_t page) {
-    return BASE_UNPREDICTABLE(at[by].template load<base::Order::relaxed>() <= page) ? at + by : at;
+                                                               unsigned by, uint64_t last) {
+    return BASE_UNPREDICTABLE(at[by].template load<base::Order::relaxed>() <= last) ? at + by : at;
   }
-  [[nodiscard]] static BASE_ALWAYS_INLINE unsigned slot_of(uint64_t order, unsigned place) {
-    return unsigned(order >> (4 * place)) & 15;
+  // The last place whose mapping begins at or before `page`; -1 when there is none.
+  [[nodiscard]] BASE_ALWAYS_INLINE int place_of(uint64_t page) const {
+    const base::Atomic<uint64_t>* at = search(page);
+    return at->load<base::Order::relaxed>() <= sought(page) ? int(at - keys) : -1;
   }
-  [[nodiscard]] uint64_t key(unsigned place) const {
+  [[nodiscard]] uint64_t raw_key(unsigned place) const {
     return keys[place].load<base::Order::relaxed>();
   }
-  [[nodiscard]] unsigned size() const { return count.load<base::Order::relaxed>(); }
-  // place < count.
-  [[nodiscard]] BASE_ALWAYS_INLINE Mapping get(unsigned place) const {
-    const base::Atomic<uint64_t>* words =
-        payload[slot_of(order.load<base::Order::relaxed>(), place)];
+  [[nodiscard]] uint64_t key(unsigned place) const { return raw_key(place) >> slot_bits; }
+  [[nodiscard]] unsigned slot(unsigned place) const { return unsigned(raw_key(place) & slot_mask); }
+  [[nodiscard]] unsigned size() const { return count; }
+  [[nodiscard]] BASE_ALWAYS_INLINE Mapping at_key(uint64_t key) const {
+    const base::Atomic<uint64_t>* words = payload[key & slot_mask];
     Mapping mapping;
-    mapping.first_ = keys[place].load<base::Order::relaxed>();
+    mapping.first_ = key >> slot_bits;
     mapping.end_ = words[0].load<base::Order::relaxed>();
     mapping.attributes_ = words[1].load<base::Order::relaxed>();
     mapping.object_ = words[2].load<base::Order::relaxed>();
     mapping.object_page_ = words[3].load<base::Order::relaxed>();
     return mapping;
   }
+  // place < count.
+  [[nodiscard]] BASE_ALWAYS_INLINE Mapping get(unsigned place) const {
+    return at_key(raw_key(place));
+  }
   [[nodiscard]] uint64_t end_of(unsigned place) const {
-    return payload[slot_of(order.load<base::Order::relaxed>(), place)][0]
-        .load<base::Order::relaxed>();
+    return payload[slot(place)][0].load<base::Order::relaxed>();
   }
 
   // Editing; the caller holds a LeafEdit.
-  void set(unsigned place, const Mapping& mapping);
-  void set_end(unsigned place, uint64_t end);
-  void insert(unsigned place, const Mapping& mapping);  // count < capacity
-  void erase(unsigned place);
+  BASE_ALWAYS_INLINE void set(unsigned place, const Mapping& mapping) {
+    put(place, slot(place), mapping);
+  }
+  void set_end(unsigned place, uint64_t end) {
+    payload[slot(place)][0].store<base::Order::relaxed>(end);
+  }
+  // count < capacity.
+  BASE_ALWAYS_INLINE void insert(unsigned place, const Mapping& mapping) {
+    BASE_DCHECK(count < capacity && place <= count, "mapping leaf overflow");
+#pragma clang loop unroll(disable)
+    for (unsigned at = count; at > place; --at) {
+      keys[at].store<base::Order::relaxed>(raw_key(at - 1));
+    }
+    const unsigned slot = base::count_trailing_zeros(free_slots);
+    free_slots &= free_slots - 1;
+    ++count;
+    put(place, slot, mapping);
+  }
+  BASE_ALWAYS_INLINE void erase(unsigned place) {
+    BASE_DCHECK(place < count, "erasing past the end of a mapping leaf");
+    free_slots |= uint32_t(1) << slot(place);
+    --count;
+#pragma clang loop unroll(disable)
+    for (unsigned at = place; at < count; ++at) {
+      keys[at].store<base::Order::relaxed>(raw_key(at + 1));
+    }
+    keys[count].store<base::Order::relaxed>(no_key);
+  }
   // Appends mappings [from, count) to `target` and drops them here. The caller edits both.
   void move_tail(unsigned from, MappingLeaf& target);
+
+ private:
+  BASE_ALWAYS_INLINE void put(unsigned place, unsigned slot, const Mapping& mapping) {
+    keys[place].store<base::Order::relaxed>(mapping.first_ << slot_bits | slot);
+    base::Atomic<uint64_t>* words = payload[slot];
+    words[0].store<base::Order::relaxed>(mapping.end_);
+    words[1].store<base::Order::relaxed>(mapping.attributes_);
+    words[2].store<base::Order::relaxed>(mapping.object_);
+    words[3].store<base::Order::relaxed>(mapping.object_page_);
+  }
 };
 
 // Brackets the edit of one leaf: readers of it start again.
@@ -110,6 +160,7 @@ struct alignas(64) MappingInner {
   static constexpr unsigned capacity = 128;
 
   base::Atomic<uint32_t> count;
+  // For writers only.
   uint64_t retired_at;
   MappingInner* pool_next;
 
@@ -122,6 +173,7 @@ struct alignas(64) MappingInner {
   [[nodiscard]] uint64_t key(unsigned place) const {
     return keys[place].load<base::Order::relaxed>();
   }
+  // The last place whose key is <= page, or 0 when there is none.
   [[nodiscard]] BASE_ALWAYS_INLINE unsigned search(uint64_t page) const {
     const base::Atomic<uint64_t>* at = keys;
     if (count.load<base::Order::relaxed>() > 16) {
@@ -143,6 +195,7 @@ struct alignas(64) MappingInner {
   }
 
   // Editing; the caller has made the map's sequence odd.
+  void set_key(unsigned place, uint64_t key) { keys[place].store<base::Order::relaxed>(key); }
   void insert(unsigned place, uint64_t key, void* child, uint64_t gap);  // count < capacity
   void erase(unsigned place);
   void move_tail(unsigned from, MappingInner& target);
@@ -164,7 +217,13 @@ class MappingNodePool {
   ~MappingNodePool();
 
   // How many pages are missing for `leaves` leaves and `inners` inner nodes to be at hand.
-  [[nodiscard]] unsigned pages_short(unsigned leaves, unsigned inners) const;
+  [[nodiscard]] BASE_ALWAYS_INLINE unsigned pages_short(unsigned leaves, unsigned inners) const {
+    unsigned needed = inners;
+    if (BASE_UNLIKELY(leaves > free_leaves_)) {
+      needed += (leaves - free_leaves_ + leaves_per_page - 1) / leaves_per_page;
+    }
+    return needed > empty_pages_ ? needed - empty_pages_ : 0;
+  }
   void add_page(Page page);
   // A page with no node in use.
   [[nodiscard]] base::Optional<Page> take_free_page();
