@@ -319,7 +319,7 @@ constinit base::Atomic<uint32_t> leaving{0};
 
 [[noreturn]] void idle() {
   for (;;) {
-    (void)space_system().epochs().poll();
+    (void)space_system().epochs().collect();
     {
       const cpu::InterruptGuard masked;
       scheduler.sleep();

@@ -245,7 +245,7 @@ bool Rig<F>::apply(const Operation& operation) {
       break;
     case Kind::pass_time:
       on_cpu([&] {
-        for (int i = 0; i < 3; ++i) (void)spaces_system_.epochs().poll();
+        (void)spaces_system_.epochs().collect();
         return 0;
       });
       break;

@@ -75,7 +75,7 @@ void reclaim_thing(vm::EpochNode* node) {
 void take_out(Epochs& epochs, base::Atomic<Thing*>& shared) {
   Thing* thing = shared.exchange(nullptr);
   if (thing != nullptr) epochs.retire(thing->node, reclaim_thing);
-  for (int i = 0; i < 3; ++i) (void)epochs.poll();
+  (void)epochs.collect();
 }
 
 void read(Epochs& epochs, base::Atomic<Thing*>& shared) {
@@ -122,6 +122,31 @@ TEST_CASE("nor when another CPU moves the epochs on meanwhile", "[epoch]") {
     });
     scheduler.run();
     world.epochs->synchronize();
+  });
+}
+
+// A frame that a reader may be in, taken out, retired, and wanted by an allocator that has no
+// other.
+TEST_CASE("nor the frames that an allocator in need is relieved with", "[epoch]") {
+  require_explored({.preemptions = 3}, [](Scheduler& scheduler) {
+    World world;
+    const Pfn frame = world.frames.allocate().value();
+    base::Atomic<uint64_t> shared{frame.raw()};
+    scheduler.spawn(0, [&] {
+      shared.store(0);
+      world.epochs->retire_frame(frame);
+      (void)world.epochs->relieve();
+    });
+    scheduler.spawn(1, [&] {
+      Section section(*world.epochs);
+      const uint64_t found = shared.load();
+      if (found != 0 && world.frames.records().of(Pfn(found)).state() != vm::FrameState::owned) {
+        throw "a reader saw a frame that is free";
+      }
+    });
+    scheduler.spawn(2, [&] { (void)world.epochs->relieve(); });
+    scheduler.run();
+    world.finish();
   });
 }
 

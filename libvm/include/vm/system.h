@@ -40,7 +40,11 @@ class System {
         features_(features),
         epochs_(host, base::Span<EpochCpu>(epoch_cpus_, cpu_count(frames)), frames.records(),
                 {&frames, &reclaim}),
-        tlb_(host, mmu, features) {}
+        tlb_(host, mmu, features) {
+    frames_.set_relief(
+        {&epochs_, [](void* epochs) { (void)static_cast<Epochs<Host>*>(epochs)->relieve(); }});
+  }
+  ~System() { frames_.set_relief({}); }
   System(const System&) = delete;
   System& operator=(const System&) = delete;
 

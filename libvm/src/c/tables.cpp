@@ -137,7 +137,7 @@ uint64_t vm_system_available(vm_system* system) {
 }
 
 bool vm_system_idle(vm_system* system) {
-  const bool reclaimed = system->machine().epochs().poll() != 0;
+  const bool reclaimed = system->machine().epochs().collect() != 0;
   return system->frames.zero_one() || reclaimed;
 }
 

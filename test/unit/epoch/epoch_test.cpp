@@ -63,12 +63,12 @@ TEST_CASE("a retired object is reclaimed after every reader has left") {
     Section reader(it.epochs);
     retire(it.epochs, thing, reclaimed);
     CHECK(it.epochs.in_section());
-    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    for (int i = 0; i < 10; ++i) (void)it.epochs.collect();
     CHECK(!reclaimed);
     CHECK(it.epochs.pending() == 1);
   }
   CHECK(!it.epochs.in_section());
-  while (it.epochs.pending() != 0) (void)it.epochs.poll();
+  while (it.epochs.pending() != 0) (void)it.epochs.collect();
   CHECK(reclaimed);
 }
 
@@ -81,14 +81,14 @@ TEST_CASE("a reader on another CPU holds back what was retired while it reads") 
     Section reader(it.epochs);
     this_cpu = 0;
     retire(it.epochs, thing, reclaimed);
-    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    for (int i = 0; i < 10; ++i) (void)it.epochs.collect();
     CHECK(!reclaimed);
     // A newer reader changes nothing.
     this_cpu = 2;
     {
       Section newer(it.epochs);
       this_cpu = 0;
-      (void)it.epochs.poll();
+      (void)it.epochs.collect();
       CHECK(!reclaimed);
       this_cpu = 2;
     }
@@ -110,7 +110,7 @@ TEST_CASE("sections nest and the outermost one counts") {
     }
     CHECK(it.epochs.in_section());
     retire(it.epochs, thing, reclaimed);
-    for (int i = 0; i < 10; ++i) (void)it.epochs.poll();
+    for (int i = 0; i < 10; ++i) (void)it.epochs.collect();
     CHECK(!reclaimed);
   }
   it.epochs.synchronize();
@@ -134,6 +134,87 @@ TEST_CASE("one CPU reclaims what an idle one retired") {
   this_cpu = 0;
   it.epochs.synchronize();
   CHECK(it.freed.size() == 1);
+}
+
+TEST_CASE("a few retired things wait, many are reclaimed by poll") {
+  Fixture it;
+  for (uint64_t i = 0; i + 1 < Epochs::poll_limit; ++i) {
+    it.epochs.retire_frame(base::Pfn(100 + i));
+    CHECK(it.epochs.poll() == 0);
+  }
+  const uint64_t before = it.epochs.stamp();
+  CHECK(it.epochs.pending() == Epochs::poll_limit - 1);
+  CHECK(it.epochs.passed() < before);
+  it.epochs.retire_frame(base::Pfn(149));
+  CHECK(it.epochs.poll() == Epochs::poll_limit);
+  CHECK(it.freed.size() == Epochs::poll_limit);
+  CHECK(it.epochs.pending() == 0);
+}
+
+TEST_CASE("where others have moved the epoch on, poll reclaims without moving it") {
+  Fixture it;
+  for (uint64_t i = 0; i < Epochs::poll_limit; ++i) it.epochs.retire_frame(base::Pfn(100 + i));
+  this_cpu = 1;
+  CHECK(it.epochs.try_advance());
+  CHECK(it.epochs.try_advance());
+  this_cpu = 0;
+  const uint64_t now = it.epochs.stamp();
+  CHECK(it.epochs.poll() == Epochs::poll_limit);
+  CHECK(it.epochs.stamp() == now);
+}
+
+TEST_CASE("an idle CPU keeps nothing that it has retired") {
+  Fixture it;
+  Thing thing;
+  bool reclaimed = false;
+  retire(it.epochs, thing, reclaimed);
+  it.epochs.retire_frame(base::Pfn(100));
+  CHECK(it.epochs.collect() == 2);
+  CHECK(reclaimed);
+  CHECK(it.epochs.pending() == 0);
+  CHECK(it.epochs.collect() == 0);
+}
+
+TEST_CASE("relief gives the frames of all CPUs back and leaves objects where they are") {
+  Fixture it;
+  Thing thing;
+  bool reclaimed = false;
+  for (uint32_t c = 0; c < cpus; ++c) {
+    this_cpu = c;
+    it.epochs.retire_frame(base::Pfn(100 + c));
+  }
+  retire(it.epochs, thing, reclaimed);
+  this_cpu = 0;
+  CHECK(it.epochs.relieve() == cpus);
+  CHECK(it.freed.size() == cpus);
+  CHECK(!reclaimed);
+  CHECK(it.epochs.pending() == 1);
+  it.epochs.synchronize();
+  CHECK(reclaimed);
+}
+
+TEST_CASE("relief waits for no reader, least of all for the caller") {
+  Fixture it;
+  it.epochs.retire_frame(base::Pfn(100));
+  {
+    Section reader(it.epochs);
+    it.epochs.retire_frame(base::Pfn(101));
+    CHECK(it.epochs.relieve() == 0);
+  }
+  this_cpu = 1;
+  {
+    Section reader(it.epochs);
+    this_cpu = 0;
+    it.epochs.retire_frame(base::Pfn(102));
+    const uint64_t freed = it.epochs.relieve();
+    CHECK(it.freed.size() == freed);
+    CHECK(it.epochs.pending() == 3 - freed);
+    CHECK(it.epochs.pending() >= 1);
+    this_cpu = 1;
+  }
+  this_cpu = 0;
+  (void)it.epochs.relieve();
+  CHECK(it.freed.size() == 3);
 }
 
 TEST_CASE("a stamp has passed when its readers are gone") {
@@ -219,7 +300,7 @@ TEST_CASE("readers never see a reclaimed object while writers replace it") {
           value->live.store(0xdead, std::memory_order_relaxed);
           delete value;
         });
-        (void)it.epochs.poll();
+        (void)(i % 3 == 0 ? it.epochs.collect() : it.epochs.poll());
       }
     });
   }
@@ -270,13 +351,19 @@ TEST_CASE("CPUs retire objects and frames while another one collects for all") {
             reinterpret_cast<Node*>(node)->retired = false;
           });
         }
-        (void)epochs.poll();
+        (void)(i % 3 == 0 ? epochs.collect() : epochs.poll());
       }
       --running;
     });
   }
   this_cpu = 2;
-  while (running != 0) epochs.synchronize();
+  for (int i = 0; running != 0; ++i) {
+    if (i % 2 == 0) {
+      epochs.synchronize();
+    } else {
+      (void)epochs.relieve();
+    }
+  }
   for (std::thread& thread : threads) thread.join();
   epochs.synchronize();
   this_cpu = 0;

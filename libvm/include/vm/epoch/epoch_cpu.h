@@ -52,6 +52,9 @@ class alignas(128) BASE_CAPABILITY("epoch bags") EpochBags {
       host.relax();
     }
   }
+  [[nodiscard]] bool try_acquire() BASE_TRY_ACQUIRE(true) {
+    return busy_.exchange<base::Order::acquire>(1) == 0;
+  }
   void release() BASE_RELEASE() { busy_.store<base::Order::release>(0); }
 
   EpochBag bags[count] BASE_GUARDED_BY(this);

@@ -15,9 +15,14 @@
 // A section may also pass a Gate: an asymmetric reader lock. Passing costs nothing more; closing
 // the gate waits until no CPU is inside (an address space closes its gate to be cloned).
 //
+// Moving the epoch writes a line that every section of every CPU reads, so it is done rarely: each
+// operation ends with poll(), which does nothing until its CPU has retired many things. What is
+// left goes when the CPU idles (collect()), and when frames run out (relieve()): at most
+// `poll_limit` things a busy CPU wait while memory is plentiful.
+//
 // Context: a section is opened and closed on one CPU, nests (interrupt handlers may open their
-// own), and nothing in it blocks. retire, poll and advance: not from interrupt handlers; poll and
-// synchronize run reclaim functions, so with no lock held that those take.
+// own), and nothing in it blocks. retire, poll and advance: not from interrupt handlers; poll,
+// collect and synchronize run reclaim functions, so with no lock held that those take.
 // Locks taken: the bags' bit of one CPU, rank leaf.
 #pragma once
 
@@ -125,9 +130,19 @@ class Epochs {
 
   // Moves to the next epoch if every open section began in this one.
   bool try_advance();
-  // Advances if possible and reclaims what this CPU retired long enough ago; returns how many.
-  // Cheap when nothing is retired. Call it at quiescent points: after a batch, from the idle loop.
+  // How many things this CPU has retired before poll() does anything.
+  static constexpr uint64_t poll_limit = 32;
+  // If this CPU has retired many things: reclaims those that it retired long enough ago, advancing
+  // if there are none and it can; returns how many. Else costs a load. Call it after every
+  // operation.
   uint64_t poll();
+  // Reclaims all that this CPU has retired, unless readers are inside; returns how many. Cheap when
+  // nothing is retired. Call it from the idle loop.
+  uint64_t collect();
+  // For an allocator that has run out: frees the frames that any CPU has retired, unless readers
+  // are inside, of which the caller may be one; returns how many. Waits for nobody; objects stay.
+  // Context: any in which frames may be freed.
+  uint64_t relieve();
   // Returns when every section that was open has been closed. Not in a section.
   void wait_for_readers();
   // Returns when everything that any CPU retired before is reclaimed, or about to be by a poll()
@@ -148,6 +163,7 @@ class Epochs {
   EpochBag& bag_for_now(EpochBags& bags) BASE_REQUIRES(bags);
   uint64_t poll_cpu(EpochBags& bags);
   uint64_t reclaim(EpochBag bag);
+  static constexpr unsigned relief_patience = 64;  // turns of waiting for readers elsewhere
 
   H& host_;
   base::Span<EpochCpu> cpus_;
@@ -278,11 +294,57 @@ bool Epochs<H>::try_advance() {
 template <class H>
 uint64_t Epochs<H>::poll() {
   EpochBags& bags = cpus_[host_.current_cpu()].bags;
-  if (bags.pending.template load<base::Order::relaxed>() == 0) {
+  if (BASE_LIKELY(bags.pending.template load<base::Order::relaxed>() < poll_limit)) {
     return 0;
   }
-  (void)try_advance();
+  // Others may have moved the epoch on; else it moves twice at once, which costs no more than once.
+  if (const uint64_t count = poll_cpu(bags); count != 0) return count;
+  if (try_advance()) (void)try_advance();
   return poll_cpu(bags);
+}
+
+template <class H>
+uint64_t Epochs<H>::collect() {
+  EpochBags& bags = cpus_[host_.current_cpu()].bags;
+  uint64_t count = 0;
+  // What is retired in one epoch is unseen two later.
+  for (unsigned turn = 0; turn < 2; ++turn) {
+    if (bags.pending.template load<base::Order::relaxed>() == 0) break;
+    (void)try_advance();
+    count += poll_cpu(bags);
+  }
+  return count;
+}
+
+template <class H>
+uint64_t Epochs<H>::relieve() {
+  if (pending() == 0) return 0;
+  const uint64_t last = stamp();
+  const unsigned patience = in_section() ? 0 : relief_patience;
+  for (unsigned turn = 0; !try_advance() || passed() < last; ++turn) {
+    if (turn >= patience + 2) break;
+    host_.relax();
+  }
+  const uint64_t unseen = passed();
+  uint64_t count = 0;
+  for (EpochCpu& cpu : cpus_) {
+    EpochBags& bags = cpu.bags;
+    if (bags.pending.template load<base::Order::relaxed>() == 0) continue;
+    // It may be the code that was interrupted to come here.
+    if (!bags.try_acquire()) continue;
+    EpochBag found[EpochBags::count];
+    for (unsigned i = 0; i < EpochBags::count; ++i) {
+      if (bags.bags[i].stamp <= unseen) {
+        found[i].frames = base::exchange(bags.bags[i].frames, EpochBag::no_frame);
+      }
+    }
+    bags.release();
+    uint64_t freed = 0;
+    for (const EpochBag& bag : found) freed += reclaim(bag);
+    bags.pending.template fetch_sub<base::Order::relaxed>(freed);
+    count += freed;
+  }
+  return count;
 }
 
 template <class H>

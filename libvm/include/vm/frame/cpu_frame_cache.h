@@ -1,8 +1,9 @@
 // CpuFrameCache: one CPU's stock of single frames, so that get and put touch no shared line.
 //
-// A stack: what was freed last (and is warm in the CPU's cache) comes back first. When it is full
-// the older half leaves, when it is empty half of it is filled, so a run of gets and puts around
-// either edge stays with the CPU. A second, small stack holds frames known to be zero.
+// A stack: what was freed last (and is warm in the CPU's cache) comes back first. When it is full a
+// batch of the oldest leaves, when it is empty a batch comes, so that gets and puts around either
+// edge stay with the CPU, and so does work that takes and gives back up to three batches in turns.
+// A second, small stack holds frames known to be zero.
 //
 // An entry is the frame's record, whose link holds the frame's number while it is here.
 //
@@ -24,7 +25,7 @@ namespace vm {
 class alignas(128) BASE_CAPABILITY("frame cache") CpuFrameCache {
  public:
   static constexpr uint32_t batch = 32;  // what moves at once between here and the shared lists
-  static constexpr uint32_t frames_size = 2 * batch;
+  static constexpr uint32_t frames_size = 4 * batch;
   static constexpr uint32_t zeroed_size = 16;
 
   [[nodiscard]] bool try_enter() BASE_TRY_ACQUIRE(true) {

@@ -55,6 +55,14 @@ struct BlockRequest {
 
 inline constexpr base::Pfn below_4gib{1ULL << (32 - base::page_shift)};
 
+// Where frames may be had when none is left: those that wait for readers (Epochs::relieve).
+// `relieve` gives them back with free() and the like, as far as that needs no waiting. Called with
+// no lock of the allocator's held, and whatever locks the caller of the allocator holds.
+struct FrameRelief {
+  void* context = nullptr;
+  void (*relieve)(void* context) = nullptr;
+};
+
 template <FrameHost H>
 class FrameAllocator {
  public:
@@ -82,6 +90,8 @@ class FrameAllocator {
   [[nodiscard]] base::Status add(base::PfnRange frames);
 
   void set_emergency_reserve(base::PageCount pages);
+  // For one at a time. Nothing is being allocated meanwhile.
+  void set_relief(FrameRelief relief) { relief_ = relief; }
   // How many zeroed frames idle time prepares at most (0 at first).
   void set_zeroed_target(base::PageCount pages);
 
@@ -228,6 +238,7 @@ class FrameAllocator {
       BASE_RELEASE(cache);
   BASE_NOINLINE base::Result<base::Pfn> allocate_shared(Contents contents, Urgency urgency);
   BASE_NOINLINE void free_shared(base::Pfn head, unsigned order);
+  void gather();
   void drain(CpuFrameCache& cache) BASE_REQUIRES(cache);
   void give_record(FrameRecord& record) BASE_REQUIRES(lock_) {
     give_block(base::Pfn(record.link()), 0);
@@ -237,20 +248,23 @@ class FrameAllocator {
   FrameRecords* records_ = nullptr;
   CpuFrameCache* caches_ = nullptr;
   uint32_t cpus_ = 0;
+  FrameRelief relief_;
+  base::Atomic<uint64_t> managed_{0};  // grows with the lock held
+  FrameRecords own_records_;           // of boot()
+
+  // Looked at by every CPU that wants zeros, written when the pool changes (under the lock).
+  alignas(128) base::Atomic<uint64_t> pool_count_{0};
 
   // Written under the lock alone; on lines of its own.
   alignas(128) typename H::Lock lock_ = base::lock_of<typename H::Lock>(base::LockRank::allocator);
   BuddyLists zones_[2] BASE_GUARDED_BY(lock_);  // below 4 GiB, above
   FrameDepot depot_ BASE_GUARDED_BY(lock_);
   uint64_t emergency_ BASE_GUARDED_BY(lock_) = 0;
-  base::Atomic<uint64_t> managed_{0};              // grows with the lock held
   uint32_t pool_head_ BASE_GUARDED_BY(lock_) = 0;  // zeroed frames, chained
-  base::Atomic<uint64_t> pool_count_{0};           // written under the lock
   uint64_t zeroed_target_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t refills_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t drains_ BASE_GUARDED_BY(lock_) = 0;
   uint64_t failures_ BASE_GUARDED_BY(lock_) = 0;
-  FrameRecords own_records_;  // of boot()
 };
 
 }  // namespace vm

@@ -218,9 +218,10 @@ FrameRecord* FrameAllocator<H>::refill(CpuFrameCache& cache, Urgency urgency) {
   ++refills_;
   if (!depot_.is_empty()) {
     // The lambda runs under both locks, which the analysis cannot see through the call.
-    depot_.pop(*records_, [&](FrameRecord& record) BASE_NO_THREAD_SAFETY_ANALYSIS {
-      BASE_CHECK(cache.push(record), "refilled a frame cache that is not empty");
-    });
+    depot_.pop(*records_, host_.current_cpu(),
+               [&](FrameRecord& record) BASE_NO_THREAD_SAFETY_ANALYSIS {
+                 BASE_CHECK(cache.push(record), "refilled a frame cache that is not empty");
+               });
     return cache.pop();
   }
   const uint64_t kept = urgency == Urgency::reclaim ? 0 : emergency_;
@@ -274,11 +275,16 @@ base::Result<base::Pfn> FrameAllocator<H>::allocate_shared(Contents contents, Ur
       if (contents == Contents::zero && have != Contents::zero) fill_with_zeros(frame);
       return frame;
     }
-    if (attempt == 0) {
-      drain_caches();
-    }
+    if (attempt == 0) gather();
   }
   return failed();
+}
+
+// Everything that is free, wherever it is, to the shared lists.
+template <FrameHost H>
+void FrameAllocator<H>::gather() {
+  if (relief_.relieve != nullptr) relief_.relieve(relief_.context);
+  drain_caches();
 }
 
 template <FrameHost H>
@@ -337,7 +343,7 @@ void FrameAllocator<H>::free_shared(base::Pfn head, unsigned order) {
   give_block(head, order);
 }
 
-// The cache is full: its older half goes, `extra` comes.
+// The cache is full: its oldest batch goes, `extra` comes.
 template <FrameHost H>
 void FrameAllocator<H>::spill(CpuFrameCache& cache, FrameRecord& extra) {
   FrameRecord* cold[CpuFrameCache::batch];
@@ -347,7 +353,7 @@ void FrameAllocator<H>::spill(CpuFrameCache& cache, FrameRecord& extra) {
   base::Guard guard(lock_);
   ++drains_;
   if (!depot_.is_full()) {
-    depot_.push(cold);
+    depot_.push(cold, host_.current_cpu());
     return;
   }
   for (FrameRecord* record : cold) give_record(*record);
@@ -404,9 +410,7 @@ base::Result<base::Pfn> FrameAllocator<H>::allocate_block(BlockRequest request) 
       hand_out_block(*head, request.order);
       return *head;
     }
-    if (attempt == 0) {
-      drain_caches();
-    }
+    if (attempt == 0) gather();
   }
   return failed();
 }

@@ -81,7 +81,7 @@ void FrameAllocator<H>::drain_caches() {
   base::Guard guard(lock_);
   while (!depot_.is_empty()) {
     // The lambda runs under the guard, which the analysis cannot see through the call.
-    depot_.pop(*records_,
+    depot_.pop(*records_, host_.current_cpu(),
                [this](FrameRecord& record) BASE_NO_THREAD_SAFETY_ANALYSIS { give_record(record); });
   }
   while (FrameRecord* record = pop_pool()) {

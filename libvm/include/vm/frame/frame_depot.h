@@ -2,7 +2,9 @@
 // one CPU followed by a run of gets, there or on another, costs the buddy lists nothing.
 //
 // A batch is CpuFrameCache::batch frames chained by their records' links: own number in the high
-// half, the next one's in the low half. Most recent batch first. Locks: the allocator's guards it.
+// half, the next one's in the low half. A CPU gets back what it gave last, which its cache may
+// still have, else what has been here longest, which no other is likely to have. Locks: the
+// allocator's guards it.
 #pragma once
 
 #include <stdint.h>
@@ -23,21 +25,21 @@ class FrameDepot {
   [[nodiscard]] bool is_empty() const { return count_ == 0; }
   [[nodiscard]] uint64_t frames() const { return uint64_t(count_) * CpuFrameCache::batch; }
 
-  // Each frame's link holds its number. Not full.
-  void push(FrameRecord* const (&batch)[CpuFrameCache::batch]) {
+  // From `cpu`. Each frame's link holds its number. Not full.
+  void push(FrameRecord* const (&batch)[CpuFrameCache::batch], uint32_t cpu) {
     uint64_t next = 0;
     for (FrameRecord* record : batch) {
       const uint64_t own = record->link();
       record->set_link(own << 32 | next);
       next = own;
     }
+    givers_[count_] = cpu;
     heads_[count_++] = uint32_t(next);
   }
-  // Calls take(FrameRecord&) for each frame of the batch that came last, its link as it was. Not
-  // empty.
+  // Calls take(FrameRecord&) for each frame of a batch for `cpu`, its link as it was. Not empty.
   template <class Take>
-  void pop(const FrameRecords& records, Take&& take) {
-    uint64_t at = heads_[--count_];
+  void pop(const FrameRecords& records, uint32_t cpu, Take&& take) {
+    uint64_t at = remove(place_for(cpu));
     for (uint32_t i = 0; i < CpuFrameCache::batch; ++i) {
       FrameRecord& record = records.of(base::Pfn(at));
       const uint64_t link = record.link();
@@ -60,9 +62,25 @@ class FrameDepot {
   }
 
  private:
+  [[nodiscard]] uint32_t place_for(uint32_t cpu) const {
+    uint32_t place = count_;
+    while (place != 0 && givers_[place - 1] != cpu) --place;
+    return place == 0 ? 0 : place - 1;
+  }
+  uint32_t remove(uint32_t place) {
+    const uint32_t head = heads_[place];
+    --count_;
+    for (; place < count_; ++place) {
+      heads_[place] = heads_[place + 1];
+      givers_[place] = givers_[place + 1];
+    }
+    return head;
+  }
+
   uint32_t count_ = 0;
   uint32_t limit_ = capacity;
-  uint32_t heads_[capacity] = {};
+  uint32_t heads_[capacity] = {};  // in the order in which they came
+  uint32_t givers_[capacity] = {};
 };
 
 }  // namespace vm

@@ -31,7 +31,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
  public:
   // `rank`: of a space that is used while another's lock is held.
   explicit AddressSpace(SpaceSystem<M>& system, base::LockRank rank = base::LockRank::space)
-      : system_(system), table_(system.machine()), lock_(base::lock_of<Lock>(rank)), map_(*this) {}
+      : table_(system.machine()), system_(system), lock_(base::lock_of<Lock>(rank)), map_(*this) {}
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
   // Never created, or destroyed (checked).
@@ -215,6 +215,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   void release_not_last(MemoryObject& object) override { object.release_not_last(); }
 
   [[nodiscard]] System<M>& machine() { return system_.machine(); }
+  // Entries may not arrive from another space just now. Both are locked. Only walks have business
+  // with a space, and a rehearsal has none with them.
+  [[nodiscard]] bool must_wait_for_walk() { return has_joined() && system_.mappers().is_walking(); }
   [[nodiscard]] base::VpnRange user_pages() { return Format::user_pages(machine().features()); }
 
   // space_layout.h
@@ -354,7 +357,7 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
   // space_fault.h, space_fault_object.h
   [[nodiscard]] FaultOutcome refuse(Refusal refusal);
   // What became of one try.
-  enum class Attempt : uint8_t { finished, again, hole };
+  enum class Attempt : uint8_t { finished, again, hole, starved };
   // own: a private page that nobody shares, whatever the mapping allows just now.
   enum class Ownership : uint8_t { as_asked, own };
   [[nodiscard]] FaultOutcome try_fault(const FaultRequest& request, Ownership ownership,
@@ -382,8 +385,9 @@ class AddressSpace final : private ObjectHolder, public ObjectMapper, public Pag
     counters_.add(machine().host().current_cpu(), kind, by);
   }
 
+  // Not beside mapper_node, which other CPUs write when spaces of theirs come and go.
+  alignas(64) PageTable<M> table_;
   SpaceSystem<M>& system_;
-  PageTable<M> table_;
   Gate gate_;  // faults pass it
   alignas(64) mutable Lock lock_;
   MappingMap map_;

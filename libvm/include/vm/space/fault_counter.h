@@ -55,7 +55,7 @@ class FaultCount {
  private:
   static constexpr unsigned line_count = 8;
   static constexpr unsigned max_cpus_without_sharing = max_cpus;
-  struct alignas(64) Line {
+  struct alignas(128) Line {
     base::Atomic<uint64_t> counters[unsigned(FaultKind::count)];
   };
   Line lines_[line_count];

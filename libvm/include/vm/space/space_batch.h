@@ -151,19 +151,26 @@ BatchOutcome AddressSpace<M>::apply_checked(base::Span<SpaceChange> changes,
     return {status, changes.size()};
   }
   // Ascending addresses, as transfer() does.
-  Operation first(this < giver ? *this : *giver);
-  Operation second(this < giver ? *giver : *this);
-  BatchOutcome outcome;
-  {
-    Parties parties(*this, mine.space(), this < giver ? first : second);
-    parties.giver = giver;
-    parties.giver_rehearsal = &theirs.space();
-    parties.giver_operation = this < giver ? &second : &first;
-    outcome = apply_locked(changes, parties);
+  while (true) {
+    {
+      Operation first(this < giver ? *this : *giver);
+      Operation second(this < giver ? *giver : *this);
+      if (!must_wait_for_walk()) {
+        BatchOutcome outcome;
+        {
+          Parties parties(*this, mine.space(), this < giver ? first : second);
+          parties.giver = giver;
+          parties.giver_rehearsal = &theirs.space();
+          parties.giver_operation = this < giver ? &second : &first;
+          outcome = apply_locked(changes, parties);
+        }
+        second.unlock();
+        first.unlock();
+        return outcome;
+      }
+    }
+    system_.mappers().wait_for_walk();
   }
-  second.unlock();
-  first.unlock();
-  return outcome;
 }
 
 template <Machine M>

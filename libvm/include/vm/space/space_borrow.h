@@ -135,13 +135,11 @@ PageAnswer AddressSpace<M>::lend(base::Vpn page, PageUse use) {
     Attempt attempt = Attempt::finished;
     FaultOutcome outcome = try_fault({base::UserAddr::of(page), wanted}, Ownership::own, attempt);
     if (attempt == Attempt::hole) return PageAnswer::refused(base::Error::bus);
+    if (attempt == Attempt::starved) return PageAnswer::refused(base::Error::out_of_memory);
     if (outcome.must_wait()) return PageAnswer::wait_for(outcome.token().wait);
     if (outcome.kind() == FaultOutcome::Kind::refused) {
-      switch (outcome.refusal()) {
-        case Refusal::out_of_memory: return PageAnswer::refused(base::Error::out_of_memory);
-        case Refusal::access: return PageAnswer::refused(base::Error::access_denied);
-        default: return PageAnswer::refused(base::Error::bus);
-      }
+      return PageAnswer::refused(outcome.refusal() == Refusal::access ? base::Error::access_denied
+                                                                      : base::Error::bus);
     }
     if (attempt == Attempt::again) continue;
     const PageAnswer answer = pin_and_share(page);
@@ -293,14 +291,21 @@ base::Result<base::VpnRange> AddressSpace<M>::transfer(
   // Ascending addresses; the order in which they are released does not matter.
   AddressSpace& first = this < &giver ? *this : giver;
   AddressSpace& second = this < &giver ? giver : *this;
-  Operation first_operation(first);
-  Operation second_operation(second);
-  base::Result<base::VpnRange> result =
-      transfer_locked(giver, request, this < &giver ? first_operation : second_operation,
-                      this < &giver ? second_operation : first_operation);
-  second_operation.unlock();
-  first_operation.unlock();
-  return result;
+  while (true) {
+    {
+      Operation first_operation(first);
+      Operation second_operation(second);
+      if (!must_wait_for_walk()) {
+        base::Result<base::VpnRange> result =
+            transfer_locked(giver, request, this < &giver ? first_operation : second_operation,
+                            this < &giver ? second_operation : first_operation);
+        second_operation.unlock();
+        first_operation.unlock();
+        return result;
+      }
+    }
+    system_.mappers().wait_for_walk();
+  }
 }
 
 // Prepares both sides, then moves page by page; nothing fails once the first mapping has moved.

@@ -13,14 +13,20 @@ base::Status AddressSpace<M>::clone_into(AddressSpace& child) BASE_NO_THREAD_SAF
   // The child is nobody else's yet, but a space all the same: ascending addresses.
   Lock& first = this < &child ? lock_ : child.lock_;
   Lock& second = this < &child ? child.lock_ : lock_;
-  base::Status status;
-  {
-    base::Guard first_guard(first);
-    base::Guard second_guard(second);
-    status = clone_locked(child);
+  while (true) {
+    {
+      base::Guard first_guard(first);
+      base::Guard second_guard(second);
+      if (BASE_LIKELY(!system_.mappers().is_walking())) {
+        const base::Status status = clone_locked(child);
+        if (!status.ok()) return status;
+        break;
+      }
+    }
+    system_.mappers().wait_for_walk();
   }
   (void)system_.epochs().poll();
-  return status;
+  return {};
 }
 
 template <Machine M>

@@ -50,9 +50,15 @@ template <Machine M>
 FaultOutcome AddressSpace<M>::fault(const FaultRequest& request) {
   Attempt attempt = Attempt::finished;
   FaultOutcome outcome = try_fault(request, Ownership::as_asked, attempt);
+  bool relieved = false;
   while (BASE_UNLIKELY(attempt != Attempt::finished)) {
     if (attempt == Attempt::hole) {
       outcome = fault_in_hole(request, attempt);
+    } else if (attempt == Attempt::starved) {
+      // Its own section kept frames back that wait for readers.
+      if (relieved || system_.epochs().relieve() == 0) return refuse(Refusal::out_of_memory);
+      relieved = true;
+      attempt = Attempt::again;
     } else {
       outcome = try_fault(request, Ownership::as_asked, attempt);
     }
@@ -97,8 +103,11 @@ FaultOutcome AddressSpace<M>::try_fault(const FaultRequest& request, Ownership o
     state.result = Result::again;
   }
   batch.settle();
-  if (BASE_UNLIKELY(!status.ok() || state.failed)) return refuse(Refusal::out_of_memory);
-  if (BASE_UNLIKELY(state.result == Result::again)) attempt = Attempt::again;
+  if (BASE_UNLIKELY(!status.ok() || state.failed)) {
+    attempt = Attempt::starved;
+  } else if (BASE_UNLIKELY(state.result == Result::again)) {
+    attempt = Attempt::again;
+  }
   return FaultOutcome::resolved();
 }
 

@@ -37,9 +37,11 @@ BASE_NOINLINE base::Optional<FaultOutcome> AddressSpace<M>::fault_object(FaultSt
       return FaultOutcome::wait({ObjectRef::share(*mapping.object()), answer.wait()});
     }
     if (answer.kind() == PageAnswer::Kind::refused) {
-      return refuse(answer.error() == base::Error::out_of_memory   ? Refusal::out_of_memory
-                    : answer.error() == base::Error::access_denied ? Refusal::access
-                                                                   : Refusal::bus);
+      if (answer.error() == base::Error::out_of_memory) {
+        state.failed = true;
+        return base::nothing;
+      }
+      return refuse(answer.error() == base::Error::access_denied ? Refusal::access : Refusal::bus);
     }
   }
   if (answer.is_page() && is_lent(mapping) && !answer.most().has(state.wanted)) {

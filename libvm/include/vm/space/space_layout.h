@@ -10,7 +10,7 @@ namespace vm {
 template <Machine M>
 base::Status AddressSpace<M>::create(const SpaceOptions& options) {
   BASE_TRY(create_apart(options));
-  system_.mappers().join(*this);
+  system_.mappers().join(*this, machine().host().current_cpu());
   return {};
 }
 

@@ -60,12 +60,14 @@ class SpaceSystem {
   [[nodiscard]] base::Pfn zero_frame() const { return zero_frame_; }
 
  private:
+  // Read by every operation; what is written has lines of its own.
   System<M>& machine_;
-  ObjectMappers<typename Host::Lock> mappers_;
   ObjectSystem<Frames> objects_;
-  typename Host::Lock loan_lock_ = base::lock_of<typename Host::Lock>(base::LockRank::loan);
   base::Pfn zero_frame_;
   bool started_ = false;
+  ObjectMappers<typename Host::Lock> mappers_;
+  alignas(128)
+      typename Host::Lock loan_lock_ = base::lock_of<typename Host::Lock>(base::LockRank::loan);
 };
 
 }  // namespace vm

@@ -94,7 +94,7 @@ class TlbDirectory {
     uint64_t identity = 0;
     uint64_t generation = 0;
   };
-  struct alignas(64) Cpu {
+  struct alignas(128) Cpu {
     base::Atomic<TlbContext*> current{nullptr};
     // Of `current`. Both change after the hardware has: until then the CPU may walk the tables of
     // the context it leaves, and invalidations of that one must be served.
@@ -104,6 +104,7 @@ class TlbDirectory {
     base::Atomic<TlbContext*> coming{nullptr};
     base::Atomic<Slot*> coming_slot{nullptr};
     unsigned next = 0;
+    uint64_t identities = 0;  // that this CPU has given to contexts
     Slot slots[slot_count];
   };
   struct Request {
@@ -122,7 +123,8 @@ class TlbDirectory {
     uint64_t identity = context.identity_.load();
     if (identity == 0) {
       uint64_t expected = 0;
-      identity = next_identity_.template fetch_add<base::Order::relaxed>(1);
+      // Never 0, and no other CPU gives the same.
+      identity = ++cpu.identities * max_cpus + number;
       if (!context.identity_.compare_exchange(expected, identity)) identity = expected;
     }
     Slot* slot = nullptr;
@@ -196,7 +198,6 @@ class TlbDirectory {
   Host& host_;
   Mmu& mmu_;
   unsigned slots_used_;
-  base::Atomic<uint64_t> next_identity_{1};
   std::conditional_t<broadcasts, TagAllocator<Host>, NoTags> tags_;
   Cpu cpus_[max_cpus];
 };
