@@ -39,6 +39,12 @@
 #else
 #define BASE_UNPREDICTABLE(x) (x)
 #endif
+// Before a loop of few steps, whose unrolled form would only be longer.
+#if defined(__clang__)
+#define BASE_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define BASE_NO_UNROLL _Pragma("GCC unroll 1")
+#endif
 #define BASE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define BASE_NOINLINE __attribute__((noinline))
 #define BASE_COLD __attribute__((cold, noinline))

@@ -101,7 +101,7 @@ struct alignas(64) MappingLeaf {
   // count < capacity.
   BASE_ALWAYS_INLINE void insert(unsigned place, const Mapping& mapping) {
     BASE_DCHECK(count < capacity && place <= count, "mapping leaf overflow");
-#pragma clang loop unroll(disable)
+    BASE_NO_UNROLL
     for (unsigned at = count; at > place; --at) {
       keys[at].store<base::Order::relaxed>(raw_key(at - 1));
     }
@@ -114,7 +114,7 @@ struct alignas(64) MappingLeaf {
     BASE_DCHECK(place < count, "erasing past the end of a mapping leaf");
     free_slots |= uint32_t(1) << slot(place);
     --count;
-#pragma clang loop unroll(disable)
+    BASE_NO_UNROLL
     for (unsigned at = place; at < count; ++at) {
       keys[at].store<base::Order::relaxed>(raw_key(at + 1));
     }
