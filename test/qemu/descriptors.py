@@ -10,6 +10,9 @@ from libvm_tools import build, guest  # noqa: E402
 
 SOURCES = build.TOP / "user" / "descriptors"
 FLAT = 1.2
+# Until then the process may still be at its first instruction, with next to nothing mapped.
+ASLEEP = (r"until [ $(grep -c -e '^Name:.sleep$' -e '^State:.S' /proc/$!/status) = 2 ]; "
+          "do true; done")
 
 
 def cases(arch):
@@ -35,7 +38,7 @@ def tools(arch):
     result = guest.boot(
         arch, "--append", "aslr=off", "--cmd",
         "spawn /bin/exit 7; echo status $?; spawn /bin/nothing; echo status $?; "
-        "sleep 100 & vmmap $!; checkpoint $! /dev/null; vmmap 1; vmmap 99999; "
+        f"sleep 100 & {ASLEEP}; vmmap $!; checkpoint $! /dev/null; vmmap 1; vmmap 99999; "
         "checkpoint $! 2>/dev/null | wc -c; kill $!; wait $! 2>/dev/null; echo ended", timeout=120)
     text = result.stdout.decode(errors="replace").replace("\r", "")
     rows = re.findall(r"^([0-9a-f]{12})-([0-9a-f]{12}) +(\d+) ([r-][w-][x-])/[r-][w-][x-] "
