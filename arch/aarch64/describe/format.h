@@ -60,6 +60,8 @@ struct Format {
   static constexpr unsigned shareability_shift = 8;
   static constexpr uint64_t accessed = base::bit(10);
   static constexpr uint64_t not_global = base::bit(11);
+  static constexpr uint64_t frame_mask =
+      base::mask(12, 38);  // with 5 levels two bits are beside it
   static constexpr uint64_t dirty_modifier = base::bit(51);
   static constexpr uint64_t contiguous = base::bit(52);
   static constexpr uint64_t el1_no_execute = base::bit(53);

@@ -199,6 +199,46 @@ TEMPLATE_TEST_CASE("rights_alone_change_in_place", "[describe]", x86_64::Format,
   CHECK(wrong == 0);
 }
 
+TEMPLATE_TEST_CASE("what_changes_in_a_word_follows_from_the_bits_beside_the_frame", "[describe]",
+                   x86_64::Format, aarch64::Format) {
+  using F = TestType;
+  uint64_t wrong = 0;
+  uint64_t compared = 0;
+  const auto compare = [&](Entry e, unsigned level, const Features& f) {
+    const uint64_t word = F::encode(e, level, f);
+    e.frame = Pfn(0);
+    const uint64_t other = F::encode(e, level, f);
+    if (((word ^ other) & ~F::frame_mask) != 0) return;
+    ++compared;
+    wrong += F::kind(word, level, f) == F::kind(other, level, f) ? 0 : 1;
+    wrong += F::software(word) == F::software(other) ? 0 : 1;
+    wrong +=
+        (F::write_protect(word, level, f) ^ word) == (F::write_protect(other, level, f) ^ other)
+            ? 0
+            : 1;
+    if (e.kind != EntryKind::leaf) return;
+    wrong += F::access(word, level, f) == F::access(other, level, f) ? 0 : 1;
+    for (unsigned raw = 0; raw < 16; ++raw) {
+      const Access access = F::granted(Access::from_raw(uint8_t(raw)), f);
+      const uint64_t flipped = F::with_access(other, level, access, f) ^ other;
+      wrong += F::with_access(word, level, access, f) == (word ^ flipped) ? 0 : 1;
+    }
+  };
+  for (const Features& f : all_features()) {
+    uint64_t entries = 0;
+    compared = 0;
+    const auto visit = [&](const Entry& e, unsigned level) {
+      ++entries;
+      compare(e, level, f);
+    };
+    for_each_leaf<F>(f, visit);
+    for_each_table<F>(f, visit);
+    if (f.levels == 4) CHECK(compared == entries);
+    CHECK(compared > entries / 2);
+  }
+  CHECK(wrong == 0);
+}
+
 TEMPLATE_TEST_CASE("appearing_vanishing_and_staying_are_plain", "[describe]", x86_64::Format,
                    aarch64::Format) {
   using F = TestType;

@@ -12,6 +12,9 @@
 //   transition
 //                                       is plain
 //   transition(w, w), (0, w), (w, 0)    are plain
+//   kind, access, software of w, and the bits in which write_protect(w) and with_access(w, a)
+//   differ
+//                                       from w, follow from w & ~frame_mask, of a leaf or table
 // A dirty entry without the write right stays dirty: what the CPU learnt is never lost.
 #pragma once
 
@@ -35,6 +38,8 @@ concept MmuFormat = requires(uint64_t word, Entry entry, unsigned level, base::A
   { F::payload_bits } -> std::convertible_to<unsigned>;
   { F::software_bits } -> std::convertible_to<unsigned>;
   { F::protection_key_bits } -> std::convertible_to<unsigned>;
+  // Bits that hold nothing but bits of the frame's number, in a leaf or table.
+  { F::frame_mask } -> std::convertible_to<uint64_t>;
   // Pages that an address space owns: the user half, from page 0.
   { F::user_pages(features) } -> std::same_as<base::VpnRange>;
   // Entries of the root table that belong to the user half; the rest is the host's.
@@ -70,6 +75,7 @@ struct MmuFormatExemplar {
   static constexpr unsigned payload_bits = 56;
   static constexpr unsigned software_bits = 3;
   static constexpr unsigned protection_key_bits = 0;
+  static constexpr uint64_t frame_mask = 0;
   static constexpr base::VpnRange user_pages(const Features&) { return {}; }
   static constexpr unsigned user_root_entries(const Features&) { return 256; }
   static constexpr bool leaf_allowed(unsigned level, const Features&) { return level == 1; }

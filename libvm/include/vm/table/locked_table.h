@@ -113,27 +113,6 @@ class LockedTable {
     return before;
   }
 
-  // Gives the leaf at `index` the rights that `rights(word)` says, granted ones, and changes
-  // nothing else; as change(), for loops over whole tables. True: CPUs must forget what they know
-  // of it, which is the caller's to name in its batch.
-  template <class Rights>
-  [[nodiscard]] bool change_access(unsigned index, Rights&& rights) {
-    uint64_t* at = &words_[index];
-    uint64_t old = system_.mmu().load(at);
-    base::Access access;
-    while (true) {
-      access = rights(old);
-      const uint64_t word = Format::with_access(old, level_, access, system_.features());
-      if (word == old) return false;
-      const uint64_t found = system_.mmu().compare_exchange(at, old, word);
-      if (found == old) break;
-      old = found;
-    }
-    unpublished_ = true;
-    const base::Access before = Format::access(old, level_, system_.features());
-    return before.any(uses) && (TlbDirectory<M>::broadcasts || !access.has(before));
-  }
-
   // Removes an entry that is no table; a software one's payload is the caller's to deal with.
   Entry remove(base::Vpn page, TlbBatch<M>& batch) {
     return change(page, batch, [](const Entry&) { return Entry(); });
@@ -149,19 +128,10 @@ class LockedTable {
     return before;
   }
 
-  // New entries are seen by every walker from now on. PageTable calls it before it unlocks.
-  void publish() {
-    if (unpublished_) system_.mmu().publish();
-    unpublished_ = false;
-  }
-
- private:
-  static constexpr base::Access uses =
-      base::Right::read | base::Right::write | base::Right::execute;
-
   // May a CPU still use `before` in a way that `after` forbids? Where the hardware does not drop a
   // translation that faulted, one with too few rights has to go as well.
-  static bool must_forget(const Entry& before, const Entry& after) {
+  [[nodiscard]] static bool must_forget(const Entry& before, const Entry& after) {
+    constexpr base::Access uses = base::Right::read | base::Right::write | base::Right::execute;
     if (before.kind != EntryKind::leaf || !before.access.any(uses)) return false;
     return TlbDirectory<M>::broadcasts || after.kind != EntryKind::leaf ||
            after.frame != before.frame || !after.access.has(before.access) ||
@@ -169,6 +139,13 @@ class LockedTable {
            after.protection_key != before.protection_key || (before.dirty && !after.dirty);
   }
 
+  // New entries are seen by every walker from now on. PageTable calls it before it unlocks.
+  void publish() {
+    if (unpublished_) system_.mmu().publish();
+    unpublished_ = false;
+  }
+
+ private:
   [[nodiscard]] uint64_t* slot(base::Vpn page) const {
     BASE_DCHECK(pages().contains(page), "page outside the locked table");
     return &words_[entry_index(page, level_)];

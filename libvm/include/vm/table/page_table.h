@@ -292,10 +292,6 @@ class PageTable {
   bool can_collapse(base::Pfn table);
 
   // page_table_range.h
-  struct Protection {
-    base::Access access;
-    ClosedTables closed;
-  };
   void use_in(Place place, bool is_shared, base::VpnRange range, RangeUse& use);
   base::Status prepare_edge(base::VpnRange range, base::Vpn page, Batch& batch);
   base::Status open_present(Place place, base::VpnRange range, Batch& batch);
@@ -308,11 +304,23 @@ class PageTable {
   void forget_tables(Batch& batch);
   void trim_in(Place place, base::VpnRange range, base::VpnRange hole, Batch& batch);
   void detach_empty(Place place, base::Vpn page, base::Pfn child, Batch& batch);
+
+  // page_table_protect.h
+  struct Protection {
+    base::Access access;
+    ClosedTables closed;
+  };
+  struct AccessFlip;
   void protect_in(Place place, base::VpnRange range, Protection protection, Reserve& reserve,
                   Batch& batch);
   void protect_entries(Place place, base::Vpn first, unsigned index, unsigned end,
                        Protection protection, Reserve& reserve, Batch& batch);
-  base::Access leaf_rights(uint64_t leaf, unsigned level, base::Access access);
+  void protect_leaves(Place place, base::Vpn first, unsigned index, unsigned end,
+                      base::Access access, Batch& batch);
+  AccessFlip access_flip(uint64_t word, unsigned level, base::Access access);
+  unsigned flip_any(uint64_t* words, unsigned i, unsigned limit, AccessFlip flip);
+  unsigned flip_pages(uint64_t* words, unsigned i, unsigned limit, AccessFlip flip, unsigned level);
+  bool is_own_page(uint64_t leaf, unsigned level);
 
   // page_table_clone.h
   base::Result<base::Pfn> copy_pinned(base::Pfn from, unsigned level);

@@ -1,7 +1,7 @@
 // PageTable, life: create, destroy, clone, pins.
 #pragma once
 
-#include "vm/table/page_table_range.h"
+#include "vm/table/page_table_protect.h"
 
 namespace vm {
 

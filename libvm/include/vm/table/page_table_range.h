@@ -1,4 +1,4 @@
-// PageTable, what writers do to ranges: prepare, remove, trim, protect.
+// PageTable, what writers do to ranges: prepare, remove, trim.
 #pragma once
 
 #include "vm/table/page_table_split.h"
@@ -239,92 +239,6 @@ void PageTable<M>::detach_empty(Place place, base::Vpn page, base::Pfn child, Ba
     forget_tables(batch);
   }
   batch.retire_table(child);
-}
-
-template <Machine M>
-void PageTable<M>::protect(base::VpnRange range, base::Access access, ClosedTables closed,
-                           Reserve& reserve, Batch& batch) {
-  if (range.empty()) return;
-  protect_in({root_, system_.features().levels}, range,
-             {Format::granted(access, system_.features()), closed}, reserve, batch);
-}
-
-template <Machine M>
-void PageTable<M>::protect_in(Place place, base::VpnRange range, Protection protection,
-                              Reserve& reserve, Batch& batch) {
-  cut_by_entries(
-      range, place.level,
-      [&](base::Vpn first, unsigned index, unsigned end) {
-        protect_entries(place, first, index, end, protection, reserve, batch);
-      },
-      [&](base::VpnRange part) {
-        if (protection.closed == ClosedTables::skip) {
-          const uint64_t word = load_settled(place, part.first());
-          if (kind(word, place.level) == EntryKind::table && !is_open(word, place.level)) return;
-        }
-        const base::Optional<base::Pfn> child = cut_entry(place, part.first(), reserve, batch);
-        if (child) protect_in({*child, place.level - 1}, part, protection, reserve, batch);
-      });
-}
-
-template <Machine M>
-void PageTable<M>::protect_entries(Place place, base::Vpn first, unsigned index, unsigned end,
-                                   Protection protection, Reserve& reserve, Batch& batch) {
-  uint64_t* words = system_.words(place.table);
-  const base::PageCount span = entry_span(place.level);
-  const auto pages_of = [&](unsigned i) {
-    return base::VpnRange::of(base::Vpn(first.raw() + (i - index) * span.raw()), span);
-  };
-  // Tables below first, without the lock: they are this space's, and only writers detach them.
-  for (unsigned i = index; place.level > 1 && i < end; ++i) {
-    const uint64_t word = load_settled(place, pages_of(i).first());
-    if (kind(word, place.level) != EntryKind::table) continue;
-    if (!is_open(word, place.level)) {
-      BASE_CHECK(protection.closed == ClosedTables::skip, "range was not prepared");
-      continue;
-    }
-    protect_in({frame(word, place.level), place.level - 1}, pages_of(i), protection, reserve,
-               batch);
-  }
-  FrameRecord& locked = record(place.table);
-  TableGuard guard(locked, system_.host());
-  LockedTable<M> table(system_, place.table, record(place.table), place.level, first);
-  uint32_t left = locked.resident();
-  unsigned changed = index;  // [changed, i): leaves in a row that must be forgotten
-  const auto forget_up_to = [&](unsigned i) {
-    if (i != changed) {
-      batch.forget({pages_of(changed).first(), pages_of(i).first()}, Invalidate::leaf);
-    }
-    changed = i + 1;
-  };
-  unsigned i = index;
-  for (; i < end && left != 0; ++i) {
-    const uint64_t word = system_.mmu().load(&words[i]);
-    if (word != 0) --left;
-    if (word == 0 || kind(word, place.level) != EntryKind::leaf ||
-        !table.change_access(
-            i, [&](uint64_t leaf) { return leaf_rights(leaf, place.level, protection.access); })) {
-      forget_up_to(i);
-    }
-  }
-  forget_up_to(i);
-  table.publish();
-}
-
-// The rights of its mapping, the write right only where the leaf may have it; of a page that is
-// lent those it has already.
-template <Machine M>
-base::Access PageTable<M>::leaf_rights(uint64_t leaf, unsigned level, base::Access access) {
-  if (BASE_UNLIKELY((Format::software(leaf) & uint8_t(LeafFlag::lent)) != 0)) {
-    return access.intersect(Format::access(leaf, level, system_.features()));
-  }
-  if (!access.can_write() || (Format::software(leaf) & uint8_t(LeafFlag::shared)) != 0) {
-    return access;
-  }
-  const FrameRecord* page = system_.counted(frame(leaf, level));
-  const bool may_write =
-      page != nullptr && page->is_exclusive() && page->state() == FrameState::private_page;
-  return may_write ? access : access.without(base::Right::write);
 }
 
 }  // namespace vm
