@@ -65,7 +65,11 @@ class System {
   // The record that counts the references of a frame named by a leaf: its block's head. nullptr:
   // the frame is not counted (device memory, the zero frame).
   [[nodiscard]] BASE_ALWAYS_INLINE FrameRecord* counted(base::Pfn frame) {
-    FrameRecord* record = records().in_main_range(frame);
+    return counted(frame, records());
+  }
+  // The same for loops, which have records() at hand as `all`.
+  [[nodiscard]] BASE_ALWAYS_INLINE FrameRecord* counted(base::Pfn frame, FrameRecords& all) {
+    FrameRecord* record = all.in_main_range(frame);
     return BASE_LIKELY(record != nullptr && record->state() >= FrameState::owned)
                ? record
                : counted_uncommon(frame);

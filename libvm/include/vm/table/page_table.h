@@ -281,6 +281,8 @@ class PageTable {
   void uncount_copies(const uint64_t* words, unsigned count, unsigned level);
   base::Status copy_entries(uint64_t* source, uint64_t* target, uint32_t resident, unsigned level,
                             unsigned& end);
+  base::Status copy_row(uint64_t* source, uint64_t* target, unsigned& i, unsigned limit,
+                        unsigned level);
   base::Status count_copy(uint64_t word, unsigned level);
   base::Status count_copy_without_page(uint64_t word, unsigned level);
   uint64_t protect_original(uint64_t* slot, uint64_t word, unsigned level);

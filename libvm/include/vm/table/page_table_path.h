@@ -180,8 +180,7 @@ base::Status PageTable<M>::copy_table(base::Pfn from, base::Pfn to, unsigned lev
   unsigned i = 0;
   BASE_DCHECK(record(from).is_locked(), "table copied without its lock");
   BASE_DCHECK(record(from).table_pins() == 0, "table with pins is shared");
-  BASE_TRY(level == 1 ? copy_entries(source, target, resident, 1, i)
-                      : copy_entries(source, target, resident, level, i));
+  BASE_TRY(copy_entries(source, target, resident, level, i));
   __builtin_memset(&target[i], 0, (entries_per_table - i) * sizeof(uint64_t));
   FrameRecord& copy = record(to);
   copy.become_table(level);
@@ -190,34 +189,79 @@ base::Status PageTable<M>::copy_table(base::Pfn from, base::Pfn to, unsigned lev
   return {};
 }
 
-// The first `resident` entries that are not absent; `end`: how many places that took. Inlined
-// twice, for tables of leaves alone and for the others.
+// The first `resident` entries that are not absent; `end`: how many places that took.
 template <Machine M>
-BASE_ALWAYS_INLINE base::Status PageTable<M>::copy_entries(uint64_t* source, uint64_t* target,
-                                                           uint32_t resident, unsigned level,
-                                                           unsigned& end) {
+base::Status PageTable<M>::copy_entries(uint64_t* source, uint64_t* target, uint32_t resident,
+                                        unsigned level, unsigned& end) {
   unsigned i = 0;
-  for (uint32_t copied = 0; copied != resident; ++i) {
+  for (uint32_t left = resident; left != 0;) {
     const uint64_t word = system_.mmu().load(&source[i]);
     if (word == 0) {
-      target[i] = 0;
+      target[i++] = 0;
       continue;
     }
-    const base::Status counted = count_copy(word, level);
+    const unsigned row = i;
+    base::Status counted;
+    if (BASE_LIKELY(kind(word, level) == EntryKind::leaf)) {
+      counted = copy_row(source, target, i, i + left, level);
+    } else {
+      counted = count_copy_without_page(word, level);
+      if (counted.ok()) {
+        target[i] = protect_original(&source[i], word, level);
+        ++i;
+      }
+    }
     if (!counted.ok()) {
       uncount_copies(target, i, level);
       return counted.error();
     }
-    target[i] = protect_original(&source[i], word, level);
-    ++copied;
+    left -= i - row;
   }
   end = i;
   return {};
 }
 
+// Copies leaves from `i` on that have all bits in common but the frame's, the hardware's included;
+// `i` is where the next row begins then. Those are what says which bits the write right is (see
+// MmuFormat). A leaf in which the hardware sets a bit meanwhile is the last of its row.
+// On an error `i` is the one that could not be counted.
+template <Machine M>
+base::Status PageTable<M>::copy_row(uint64_t* source, uint64_t* target, unsigned& i, unsigned limit,
+                                    unsigned level) {
+  const uint64_t first = system_.mmu().load(&source[i]);
+  const uint64_t like = first & ~Format::frame_mask;
+  const bool shared = (Format::software(first) & uint8_t(LeafFlag::shared)) != 0;
+  const uint64_t flip =
+      shared ? 0 : first ^ Format::write_protect(first, level, system_.features());
+  FrameRecords& records = system_.records();
+  unsigned at = i;
+  base::Status counted;
+  for (; at != limit; ++at) {
+    const uint64_t word = system_.mmu().load(&source[at]);
+    if ((word & ~Format::frame_mask) != like) break;
+    // `like` once more, so that what it says of the frame's place is worked out once.
+    const base::Pfn named = frame(like | (word & Format::frame_mask), level);
+    if (FrameRecord* page = system_.counted(named, records); page != nullptr) {
+      counted = page->add_references();
+      if (!counted.ok()) break;
+    }
+    if (flip != 0) {
+      const uint64_t found = system_.mmu().compare_exchange(&source[at], word, word ^ flip);
+      if (BASE_UNLIKELY(found != word)) {
+        target[at] = protect_original(&source[at], found, level);
+        ++at;
+        break;
+      }
+    }
+    target[at] = word ^ flip;
+  }
+  i = at;
+  return counted;
+}
+
 // Counts one more entry like `word`. Error: nothing is counted.
 template <Machine M>
-BASE_ALWAYS_INLINE base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
+base::Status PageTable<M>::count_copy(uint64_t word, unsigned level) {
   if (BASE_LIKELY(kind(word, level) == EntryKind::leaf)) {
     FrameRecord* page = system_.counted(frame(word, level));
     return page == nullptr ? base::Status() : page->add_references();
@@ -269,15 +313,15 @@ BASE_COLD void PageTable<M>::uncount_copies(const uint64_t* words, unsigned coun
 }
 
 // Takes the write right from a table entry or a private leaf in place, keeping what the hardware
-// learns meanwhile. Returns the word that stands there now.
+// learns meanwhile; other entries stay. Returns the word that stands there now.
 template <Machine M>
-BASE_ALWAYS_INLINE uint64_t PageTable<M>::protect_original(uint64_t* at, uint64_t word,
-                                                           unsigned level) {
+uint64_t PageTable<M>::protect_original(uint64_t* at, uint64_t word, unsigned level) {
+  const EntryKind what = kind(word, level);
+  if (what != EntryKind::leaf && what != EntryKind::table) return word;
   while (true) {
     const uint64_t closed = Format::write_protect(word, level, system_.features());
     if (closed == word) return word;
-    if (kind(word, level) == EntryKind::leaf &&
-        (Format::software(word) & uint8_t(LeafFlag::shared)) != 0) {
+    if (what == EntryKind::leaf && (Format::software(word) & uint8_t(LeafFlag::shared)) != 0) {
       return word;
     }
     const uint64_t found = system_.mmu().compare_exchange(at, word, closed);
