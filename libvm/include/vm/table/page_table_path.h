@@ -195,27 +195,26 @@ base::Status PageTable<M>::copy_entries(uint64_t* source, uint64_t* target, uint
                                         unsigned level, unsigned& end) {
   unsigned i = 0;
   for (uint32_t left = resident; left != 0;) {
-    const uint64_t word = system_.mmu().load(&source[i]);
-    if (word == 0) {
-      target[i++] = 0;
-      continue;
-    }
-    const unsigned row = i;
+    // Most of a small program's tables is absent: a loop of its own, and `i` stays in a register.
+    uint64_t word;
+    while ((word = system_.mmu().load(&source[i])) == 0) target[i++] = 0;
+    unsigned next = i;
     base::Status counted;
     if (BASE_LIKELY(kind(word, level) == EntryKind::leaf)) {
-      counted = copy_row(source, target, i, i + left, level);
+      counted = copy_row(source, target, next, i + left, level);
     } else {
       counted = count_copy_without_page(word, level);
       if (counted.ok()) {
         target[i] = protect_original(&source[i], word, level);
-        ++i;
+        ++next;
       }
     }
     if (!counted.ok()) {
-      uncount_copies(target, i, level);
+      uncount_copies(target, next, level);
       return counted.error();
     }
-    left -= i - row;
+    left -= next - i;
+    i = next;
   }
   end = i;
   return {};
