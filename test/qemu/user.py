@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-from libvm_tools import build, guest  # noqa: E402
+from libvm_tools import build, guest, run  # noqa: E402
 from libvm_tools.status import Stop  # noqa: E402
 import damaged_elf  # noqa: E402
 
 PLAIN_USER = "65534"
-SECONDS = "30"  # for one program
+SECONDS = 30  # for one program
 
 
 def programs(arch: str) -> dict[str, Path]:
@@ -51,7 +51,7 @@ def on_linux(names: list[str]) -> str:
                 (folder / "elf" / title).write_bytes(content)
                 (folder / "elf" / title).chmod(0o755)
         user = ["-u", PLAIN_USER] if os.geteuid() == 0 else []
-        result = subprocess.run([folder / "runner", "-t", SECONDS, *user, *names],
+        result = subprocess.run([folder / "runner", "-t", str(SECONDS), *user, *names],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         return result.stdout.decode(errors="replace")
 
@@ -67,7 +67,8 @@ def in_guest(arch: str, names: list[str]) -> guest.Result:
                 file.write_bytes(content)
                 file.chmod(0o755)
                 added += ["--add", f"{file}:/test/elf/{title}"]
-        return guest.boot(arch, *added, "--cmd", f"/test/runner -t {SECONDS} {' '.join(names)}",
+        seconds = round(SECONDS * guest.patience(run.parse([arch])))
+        return guest.boot(arch, *added, "--cmd", f"/test/runner -t {seconds} {' '.join(names)}",
                           timeout=150)
 
 

@@ -110,6 +110,43 @@ TEMPLATE_TEST_CASE("tables live while somebody looks at them", "[race]", TEST_FO
                                [](S& scene) { scene.space(0).give_back(S::vpn(1), base::Pfn(0)); });
 }
 
+// A page that moves within a space is somewhere at any time, and in one place.
+TEMPLATE_TEST_CASE("pages are counted while one of them moves", "[race]", TEST_FORMATS) {
+  using S = Scene<TestType>;
+  const char* const ways[] = {"use", "statistics", "visit_pages"};
+  for (unsigned way = 0; way < 3; ++way) {
+    INFO(ways[way]);
+    explore(1, [&](sim::Scheduler& scheduler) {
+      S scene;
+      scene.map(0, 0, 2);
+      for (uint32_t cpu = 0; cpu < 2; ++cpu) scene.activate(cpu, 0);
+      for (uint64_t page = 0; page < 2; ++page) scene.write(0, page, 5 + page);
+      scheduler.spawn(0, [&] {
+        vm::RemapRequest move;
+        move.source = S::range(1);
+        move.new_count = PageCount(1);
+        move.move = vm::RemapRequest::Move::fixed;
+        move.target = S::vpn(4);
+        must(scene.space(0).remap(move), "remap");
+      });
+      scheduler.spawn(1, [&] {
+        uint64_t count = 0;
+        if (way == 0) count = scene.space(0).use(S::range(0, 8)).resident.raw();
+        if (way == 1) count = scene.space(0).statistics().resident.raw();
+        if (way == 2) {
+          (void)scene.space(0).visit_pages(
+              S::range(0, 8), [&](const vm::PageState& state) { count += state.present ? 1 : 0; });
+        }
+        require(count == 2, "a page that moves is seen twice or nowhere");
+      });
+      scheduler.run();
+      scene.settle({0});
+      require(scene.read(0, 4) == 6, "contents have not moved");
+      scene.finish();
+    });
+  }
+}
+
 TEMPLATE_TEST_CASE("an object lives while a fault asks it", "[race]", TEST_FORMATS) {
   using S = Scene<TestType>;
   beside_last_mapping<TestType>("fault", false,

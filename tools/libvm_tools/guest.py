@@ -37,13 +37,18 @@ class Result:
         raise AssertionError(f"{why}\ntools/run {' '.join(self.arguments)}\n{tail}")
 
 
+def patience(options: run.Options) -> float:
+    """How many times longer a machine may take because this computer has fewer processors than it."""
+    return max(1, run.processors(options) / (os.cpu_count() or 1))
+
+
 def boot(arch: str, *arguments: str, timeout: float = 120, stdin: bytes = b"") -> Result:
     """What `tools/run ARCH ARGUMENTS` would do, with a tree that is already built; on the initial
     file system, unless ARGUMENTS say what the root is."""
     if not any("root=" in word for word in arguments):
         arguments += ("--append", "root=initfs")
     options = run.parse([arch, *arguments])
-    options.timeout = options.timeout or timeout
+    options.timeout = options.timeout or timeout * patience(options)
     console, log = bytearray(), bytearray()
     runs = build.folder(arch) / "run"
     runs.mkdir(exist_ok=True)

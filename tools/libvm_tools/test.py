@@ -119,11 +119,12 @@ def run_qemu(name: str, program: Path, arch: str, pattern: str, report: Report) 
     current: tuple[bool, str] | None = None
     why: list[str] = []
     planned = None
+    again = "tools/test " + (f"--smp {os.environ['SMP']} " if os.environ.get("SMP") else "")
 
     def flush() -> None:
         if current is not None:
             report.add(name, current[1], int(current[0]), int(not current[0]), "\n".join(why),
-                       f"tools/test '{name}:{current[1].partition(':')[0]}'")
+                       f"{again}'{name}:{current[1].partition(':')[0]}'")
 
     for line in suite.stdout:
         line = line.rstrip("\n")
@@ -144,7 +145,7 @@ def run_qemu(name: str, program: Path, arch: str, pattern: str, report: Report) 
     if planned is None or said < planned or total == 0 or (suite.returncode and current is None
                                                            and not said):
         report.add(name, f"ended after {said} of {planned} tests with status {suite.returncode}",
-                   0, 1, "\n".join(why), f"tools/test {name}")
+                   0, 1, "\n".join(why), f"{again}{name}")
 
 
 def build_all(names: list[str], report: Report) -> set[str]:
