@@ -18,7 +18,10 @@ Locks spin() {
 }  // namespace
 
 void SpinLock::wait() {
-  constexpr unsigned patience = 1u << 14;
+  // Tens of milliseconds. Where a hypervisor runs eight CPUs on two processors, every turn in the
+  // queue waits until it runs just that CPU, and the queue must be worked off before those whom it
+  // has kept waiting queue as well; else it never ends.
+  constexpr unsigned patience = 1u << 20;
   for (unsigned i = 0; i < patience; ++i) {
     if (!has_queue() && taken_.load<base::Order::relaxed>() == 0 && try_take()) {
       return;

@@ -1,6 +1,6 @@
 // spin_lock.h: mutual exclusion between CPUs and against this CPU's interrupt handlers.
 //
-// A free lock goes to whoever runs and asks first; a CPU that has asked many times in vain queues,
+// A free lock goes to whoever runs and asks first; a CPU that has asked in vain for long queues,
 // and then the lock goes to those in the queue, in order, before anybody else. Strict order from
 // the start would let all wait for one CPU that a hypervisor does not run just then; none at all
 // would let one wait for ever.

@@ -1,4 +1,5 @@
-"""One, two, four and eight processors: the self-tests on each, and programs at a shell."""
+"""One, two, four and eight processors: the self-tests on each, programs at a shell, and
+programs that contend."""
 
 import re
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 from libvm_tools import guest  # noqa: E402
+import user  # noqa: E402
 
 COUNTS = (1, 2, 4, 8)
 # A hundred processes of which several live at once; a pipeline; who may run where.
@@ -40,5 +42,23 @@ def programs(arch):
     return results
 
 
+def contended(arch):
+    """Programs whose threads and processes want the same locks all the time, while a timer of each
+    interrupts it."""
+    names = ["everything", "pthreads"]
+    results = []
+    expected = user.cases(user.on_linux(names))
+    for count in COUNTS[1:]:
+        result = user.in_guest(arch, names, "--smp", str(count))
+        got = user.cases(result.stdout.decode(errors="replace"))
+        for name in names:
+            trouble = [f"{title}:\n{user.difference(lines, got.get(name, {}).get(title, []))}"
+                       for title, lines in expected[name].items()
+                       if lines != got.get(name, {}).get(title)]
+            results.append((f"{name} on {count}", "\n".join(trouble + [result.log[-800:]])
+                            if trouble else None))
+    return results
+
+
 if __name__ == "__main__":
-    sys.exit(guest.main([self_tests, programs]))
+    sys.exit(guest.main([self_tests, programs, contended]))

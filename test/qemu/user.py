@@ -56,7 +56,7 @@ def on_linux(names: list[str]) -> str:
         return result.stdout.decode(errors="replace")
 
 
-def in_guest(arch: str, names: list[str]) -> guest.Result:
+def in_guest(arch: str, names: list[str], *arguments: str) -> guest.Result:
     files = programs(arch)
     files["runner"] = build.folder(arch) / "test" / "user" / "runner"
     added = [word for name in ["runner", *names] for word in ("--add", f"{files[name]}:/test/{name}")]
@@ -67,9 +67,9 @@ def in_guest(arch: str, names: list[str]) -> guest.Result:
                 file.write_bytes(content)
                 file.chmod(0o755)
                 added += ["--add", f"{file}:/test/elf/{title}"]
-        seconds = round(SECONDS * guest.patience(run.parse([arch])))
-        return guest.boot(arch, *added, "--cmd", f"/test/runner -t {seconds} {' '.join(names)}",
-                          timeout=150)
+        seconds = round(SECONDS * guest.patience(run.parse([arch, *arguments])))
+        return guest.boot(arch, *arguments, *added, "--cmd",
+                          f"/test/runner -t {seconds} {' '.join(names)}", timeout=150)
 
 
 def cases(output: str) -> dict[str, dict[str, list[str]]]:
