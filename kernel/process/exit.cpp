@@ -101,7 +101,10 @@ void end_process(Process& process) {
     } else {
       process.thread_events.wake_all();
       check_stop_complete(process);
-      update_attention(process);
+      // Not for each of thousands that end together.
+      if (!process.is_exiting && !process.signals.pending.set().empty()) {
+        update_attention(process);
+      }
       refuse_hopeless_waits(process);
     }
   }
