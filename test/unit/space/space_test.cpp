@@ -362,3 +362,36 @@ TEMPLATE_TEST_CASE("large leaves serve aligned memory and split on partial chang
   child.space.check();
   process.space.check();
 }
+
+// Mappings that differ in what a clone inherits share leaves; rights change for all at once.
+TEMPLATE_TEST_CASE("protect over large leaves that several mappings share", "", x86_64::Format,
+                   aarch64::Format) {
+  constexpr unsigned leaves = 8;
+  for (const bool batch : {false, true}) {
+    World<TestType> world(8192);
+    Process<TestType> process(world);
+    const VpnRange whole = range(0x10000, 512 * leaves);
+    REQUIRE(process.map(0x10000, 512 * leaves).ok());
+    REQUIRE(process.space.advise(whole, vm::Advice::huge_pages).ok());
+    for (unsigned i = 0; i < leaves; ++i) REQUIRE(process.write(0x10000 + 512 * i, i));
+    REQUIRE(process.space.statistics().faults.huge == leaves);
+    for (unsigned i = 0; i < leaves; ++i) {
+      REQUIRE(process.space.advise(range(0x10000 + 512 * i + 200, 1), vm::Advice::dont_fork).ok());
+    }
+    if (batch) {
+      vm::SpaceChange change;
+      change.kind = vm::SpaceChange::Kind::protect;
+      change.range = whole;
+      change.access = Right::read;
+      REQUIRE(process.space.apply(base::Span<vm::SpaceChange>(&change, 1), nullptr).status.ok());
+    } else {
+      REQUIRE(process.space.protect(whole, Right::read).ok());
+    }
+    process.space.check();
+    for (unsigned i = 0; i < leaves; ++i) {
+      CHECK(process.read(0x10000 + 512 * i) == i);
+      CHECK_FALSE(process.write(0x10000 + 512 * i + 200, 6));
+    }
+    CHECK(process.space.statistics().resident == PageCount(512 * leaves));
+  }
+}

@@ -85,9 +85,22 @@ void AddressSpace<M>::set_access(base::VpnRange range, base::Access access, Clos
     }
   });
   publish_mappings();
+  // Neighbours with the same rights at once: a large leaf may serve several mappings, and only at
+  // the ends of the range is it split.
+  base::VpnRange alike;
+  base::Access granted;
+  const auto protect_alike = [&] { table_.protect(alike, granted, closed, reserve, batch); };
   map_.for_each(range, [&](const Mapping& mapping) {
-    table_.protect(mapping.range().intersect(range), table_access(mapping), closed, reserve, batch);
+    const base::VpnRange part = mapping.range().intersect(range);
+    if (table_access(mapping) == granted && part.first() == alike.end()) {
+      alike = {alike.first(), part.end()};
+      return;
+    }
+    protect_alike();
+    alike = part;
+    granted = table_access(mapping);
   });
+  protect_alike();
 }
 
 }  // namespace vm
