@@ -52,6 +52,7 @@ struct WaitingCells {
 struct Classes {
   SlabList partial[class_count];
   WaitingCells waiting;
+  uint64_t frames = 0;
 };
 alignas(Classes) unsigned char class_storage[sizeof(Classes)];
 Classes* classes = nullptr;     // under the lock from the first use on
@@ -98,6 +99,7 @@ KERNEL_UNCHECKED_ACCESS base::Result<Header*> grow(size_t index) {
     header->free = free;
   }
   all_classes().partial[index].push_front(*header);
+  ++all_classes().frames;
   poison(header + 1, base::page_size - sizeof(Header), Poison::heap_edge);
   return header;
 }
@@ -129,6 +131,7 @@ base::Result<void*> allocate_large(size_t size) {
   BASE_TRY_ASSIGN(const base::Pfn frame, allocate_frames(order));
   auto* header = base::construct_at<Header>(frame_window(frame));
   header->magic = large_magic;
+  all_classes().frames += uint64_t(1) << order;
   header->class_or_order = order;
   header->used = uint32_t(size);
   char* block = reinterpret_cast<char*>(header) + header_size;
@@ -139,6 +142,7 @@ base::Result<void*> allocate_large(size_t size) {
 }
 
 void release_slab(Header* header) {
+  --all_classes().frames;
   header->magic = 0;
   header->~Header();
   free_frames(frame_of(header), 0);
@@ -219,6 +223,7 @@ void heap_free(void* block) {
     free_small(header, block);
   } else {
     const unsigned order = header->class_or_order;
+    all_classes().frames -= uint64_t(1) << order;
     header->magic = 0;
     header->~Header();
     free_frames(frame_of(header), order);
@@ -228,6 +233,11 @@ void heap_free(void* block) {
 uint64_t heap_block_count() {
   const base::Guard guard(lock);
   return block_count;
+}
+
+uint64_t heap_frame_count() {
+  const base::Guard guard(lock);
+  return all_classes().frames;
 }
 
 uint64_t heap_trim() {

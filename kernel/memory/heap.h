@@ -22,6 +22,12 @@ void heap_free(void* block);
 
 // Blocks handed out and not freed; for leak tests.
 [[nodiscard]] uint64_t heap_block_count();
+// Frames that blocks handed out lie in, whole: how many depends on the order of events, which frame
+// counts that must be exact have to allow for.
+[[nodiscard]] uint64_t heap_frame_count();
+// Frames the heap holds. How many the same blocks lie in depends on the order of events: who
+// compares counts adds these to the free frames, and compares the blocks besides.
+[[nodiscard]] uint64_t heap_frame_count();
 // Gives frames whose blocks are all free back. Returns how many.
 uint64_t heap_trim();
 

@@ -91,6 +91,7 @@ void end_process(Process& process) {
   if (last) {
     end_process(process);
   }
+  expect_end();
   Ref<Process> unwanted;
   {
     const base::Guard guard(process_lock);

@@ -129,6 +129,9 @@ class Scheduler {
     charge(thread);
   }
 
+  // Whether it was not expected before.
+  static bool expect_end(Thread& thread) { return !base::exchange(thread.end_expected_, true); }
+
   Thread* pop_ended() {
     const base::Guard guard(ended_lock_);
     return ended_.pop_front();
@@ -314,7 +317,7 @@ class Scheduler {
 namespace {
 
 [[clang::no_destroy]] constinit Scheduler scheduler;
-// Threads that have begun to end and are not freed.
+// Threads whose end is expected and that are not freed.
 constinit base::Atomic<uint32_t> leaving{0};
 
 [[noreturn]] void idle() {
@@ -369,8 +372,14 @@ void set_affinity(Thread& thread, CpuMask cpus) {
   scheduler.set_affinity(thread, cpus);
 }
 
+void expect_end() {
+  if (scheduler.expect_end(current_thread())) {
+    leaving.fetch_add<base::Order::relaxed>(1);
+  }
+}
+
 void end_current_thread() {
-  leaving.fetch_add<base::Order::relaxed>(1);
+  expect_end();
   (void)cpu::mask_interrupts();
   scheduler.switch_away(ThreadState::ended);
   __builtin_unreachable();

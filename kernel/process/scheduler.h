@@ -54,6 +54,10 @@ void yield();
 // leaves at its next way back to user mode. No lock of the scheduler held.
 void set_affinity(Thread& thread, CpuMask cpus);
 
+// The current thread is about to end and waits for nothing any more: from now on settle_threads()
+// waits for it. Before anyone else may learn of its end; once or more.
+void expect_end();
+
 // The current thread runs no more. Its own references and everything of its process have been
 // given up; the reaper frees its stack.
 [[noreturn]] void end_current_thread();

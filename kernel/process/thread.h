@@ -170,6 +170,7 @@ class Thread : public RefCounted<Thread> {
   uint64_t switches_ = 0;
   uint64_t blocked_ = 0;         // times it has stopped running because it had to wait
   uint64_t preempted_ = 0;       // and though it could have gone on
+  bool end_expected_ = false;    // counted by settle_threads()
   bool sampled_in_user_ = true;  // what the last tick found it doing
   base::Atomic<uint64_t> user_ns_{0};
   base::Atomic<uint64_t> system_ns_{0};

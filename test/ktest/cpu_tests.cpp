@@ -64,6 +64,7 @@ class Crowd {
       yield();
     }
     crowd.body_(crowd, member.number, crowd.context_);
+    expect_end();
     {
       // The owner may leave as soon as it knows, which it does by this lock.
       const base::Guard guard(crowd.lock_);

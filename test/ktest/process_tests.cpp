@@ -29,6 +29,7 @@ struct Shared {
 };
 
 [[noreturn]] void finish(Shared& shared) {
+  expect_end();
   shared.done.fetch_add(1);
   shared.done_queue.wake_all();
   end_current_thread();

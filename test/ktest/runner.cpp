@@ -24,21 +24,27 @@ struct Tally {
   unsigned failed = 0;
 };
 
+struct Held {
+  uint64_t blocks;
+  uint64_t free_frames;  // the heap's among them: its blocks are counted
+};
+
+Held settle() {
+  settle_threads();
+  settle_memory();
+  heap_trim();
+  return {heap_block_count(), free_frame_count() + heap_frame_count()};
+}
+
 Verdict run_audited(const Test& test) {
-  settle_threads();
-  settle_memory();
-  heap_trim();
-  const uint64_t frames = free_frame_count();
-  const uint64_t blocks = heap_block_count();
+  const Held before = settle();
   const Verdict verdict = test.run();
-  settle_threads();
-  settle_memory();
-  heap_trim();
-  if (verdict == test::passed && heap_block_count() != blocks) {
+  const Held after = settle();
+  if (verdict == test::passed && after.blocks != before.blocks) {
     return "heap blocks were lost or found";
   }
   // Tables of the kernel's own window may be added once and stay.
-  if (verdict == test::passed && free_frame_count() != frames) {
+  if (verdict == test::passed && after.free_frames != before.free_frames) {
     return "frames were lost or found";
   }
   return verdict;
