@@ -322,9 +322,17 @@ static void children(void) {
   sigsuspend(&old);
   say("stopped: %d, %d\n", child_signals, child_code);
   kill(child, SIGCONT);
-  // The two may become one signal.
-  while (child_code != CLD_EXITED * 1000 + 7) sigsuspend(&old);
-  say("continued, exited: %d\n", child_code);
+  // The two may become one signal, which tells of the first.
+  siginfo_t end = {0};
+  sigset_t waiting;
+  do {
+    sigsuspend(&old);
+    require(waitid(P_PID, (id_t)child, &end, WEXITED | WNOWAIT | WNOHANG) == 0);
+    sigpending(&waiting);
+  } while (end.si_pid != child || sigismember(&waiting, SIGCHLD));
+  say("continued, exited: %d\n", end.si_code * 1000 + end.si_status);
+  say("told of one of them: %d\n",
+      child_code == CLD_CONTINUED * 1000 + SIGCONT || child_code == CLD_EXITED * 1000 + 7);
   require(waitpid(child, NULL, 0) == child);
   action.sa_flags |= SA_NOCLDSTOP;
   require(sigaction(SIGCHLD, &action, NULL) == 0);
