@@ -108,8 +108,15 @@ class System {
   // object had to a page.
   static void reclaim(void* to, base::Pfn frame) {
     Frames& frames = *static_cast<Frames*>(to);
-    if (frames.records().of(frame).is_table()) {
-      frames.free(frame);
+    const FrameRecord& record = frames.records().of(frame);
+    if (record.is_table()) {
+      // Its residents are its entries that are not zero; a root, which is never retired, has
+      // others.
+      if (record.is_retired() && record.resident() == 0) {
+        frames.free_zeroed(frame);
+      } else {
+        frames.free(frame);
+      }
     } else {
       frames.drop(frame);
     }

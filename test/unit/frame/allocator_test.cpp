@@ -224,6 +224,24 @@ TEST_CASE("idle time zeroes frames for those who ask for zeros") {
   give_all(memory, taken);
 }
 
+TEST_CASE("a frame given back full of zeros goes to those who ask for zeros") {
+  Memory memory(300);
+  std::vector<Pfn> frames;
+  for (int i = 0; i < 100; ++i) frames.push_back(memory.frames.allocate(Contents::zero).value());
+  for (const Pfn frame : frames) memory.frames.free_zeroed(frame);
+  memory.frames.check();
+  const uint64_t kept = memory.frames.statistics().zeroed.raw();
+  CHECK(kept == vm::CpuFrameCache::zeroed_size);
+  for (uint64_t i = 0; i < 100; ++i) {
+    frames[i] = memory.frames.allocate(Contents::zero).value();
+    CHECK(is_zero(memory.host.window(frames[i])));
+    CHECK(memory.frames.statistics().zeroed.raw() == (i < kept ? kept - i - 1 : 0));
+  }
+  for (const Pfn frame : frames) memory.frames.drop(frame);
+  memory.frames.drain_caches();
+  memory.frames.check();
+}
+
 TEST_CASE("zeroed frames are memory like any other when memory runs out") {
   Memory memory(300);
   memory.frames.set_zeroed_target(PageCount(100));

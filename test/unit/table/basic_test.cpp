@@ -159,3 +159,34 @@ TEMPLATE_TEST_CASE("a batch that is full forgets before it gives back", "[table]
   world.audit({space.get()});
   world.leave_all();
 }
+
+TEMPLATE_TEST_CASE("a table that was emptied serves those who ask for zeros", "[table]",
+                   x86_64::Format, aarch64::Format) {
+  World<TestType> world;
+  auto space = world.space();
+  const uint64_t empty = world.in_use();
+  const VpnRange all = VpnRange::of(Vpn(512), PageCount(512));
+  for (Vpn page = all.first(); page < all.end(); page += PageCount(1)) {
+    world.write(*space, page, uint8_t(page.raw()));
+  }
+  const uint64_t zeroed = world.frames.statistics().zeroed.raw();
+  // In parts: a table that goes as a whole is not emptied.
+  REQUIRE(world.remove(*space, VpnRange(all.first(), Vpn(700))).ok());
+  REQUIRE(world.remove(*space, VpnRange(Vpn(700), all.end())).ok());
+  typename World<TestType>::Batch batch = space->table.batch();
+  const VpnRange everything = TestType::user_pages(world.computer.features());
+  space->table.trim(everything, everything, batch);
+  batch.settle();
+  CHECK(world.in_use() == empty);
+  CHECK(world.frames.statistics().zeroed.raw() == zeroed + 3);
+  std::vector<Pfn> taken;
+  for (unsigned i = 0; i < 3; ++i) {
+    taken.push_back(world.frames.allocate(vm::Contents::zero).value());
+    const uint64_t* words = world.system->words(taken.back());
+    for (unsigned word = 0; word < vm::entries_per_table; ++word) REQUIRE(words[word] == 0);
+  }
+  CHECK(world.frames.statistics().zeroed.raw() == zeroed);
+  for (const Pfn frame : taken) world.frames.drop(frame);
+  world.frames.check();
+  world.leave_all();
+}

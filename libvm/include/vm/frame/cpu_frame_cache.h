@@ -26,7 +26,7 @@ class alignas(128) BASE_CAPABILITY("frame cache") CpuFrameCache {
  public:
   static constexpr uint32_t batch = 32;  // what moves at once between here and the shared lists
   static constexpr uint32_t frames_size = 4 * batch;
-  static constexpr uint32_t zeroed_size = 16;
+  static constexpr uint32_t zeroed_size = batch;
 
   [[nodiscard]] bool try_enter() BASE_TRY_ACQUIRE(true) {
     return busy_.exchange<base::Order::acquire>(1) == 0;

@@ -111,6 +111,9 @@ class FrameAllocator {
     free_record(*record, head);
   }
 
+  // The same for a single frame that is filled with zeros: it is kept for those who ask for such.
+  void free_zeroed(base::Pfn frame);
+
   // Drops one reference of the caller's; frees when it was the last.
   void drop(base::Pfn head) {
     FrameRecord& record = records_->of(head);

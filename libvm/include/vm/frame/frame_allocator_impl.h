@@ -320,6 +320,25 @@ BASE_ALWAYS_INLINE void FrameAllocator<H>::free_single(FrameRecord& record, base
   cache.leave();
 }
 
+template <FrameHost H>
+void FrameAllocator<H>::free_zeroed(base::Pfn frame) {
+  FrameRecord& record = records_->of(frame);
+  CpuFrameCache& cache = cache_of_this_cpu();
+  if (BASE_UNLIKELY(!cache.try_enter())) return free_record(record, frame);
+  const bool has_room = cache.zeroed_frames() < CpuFrameCache::zeroed_size;
+  if (BASE_LIKELY(has_room)) {
+    BASE_CHECK(record.references() <= 1, "frame freed while it is referenced");
+    BASE_CHECK(record.is_table() || record.is_single_page(), "zeroed frame that nobody had");
+    note_freed(base::PfnRange::single(frame));
+    record.set_references_unchecked(0);
+    record.reset(FrameState::cached, 0);
+    record.set_link(frame.raw());
+    BASE_CHECK(cache.push_zeroed(record), "zeroed cache is full");
+  }
+  cache.leave();
+  if (BASE_UNLIKELY(!has_room)) free_record(record, frame);
+}
+
 // A table, a block, or a mistake.
 template <FrameHost H>
 void FrameAllocator<H>::free_uncommon(FrameRecord& record, base::Pfn head) {

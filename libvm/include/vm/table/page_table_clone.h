@@ -8,10 +8,8 @@ namespace vm {
 template <Machine M>
 base::Status PageTable<M>::create() {
   BASE_CHECK(!created_, "PageTable created twice");
-  BASE_TRY_ASSIGN(root_, system_.frames().allocate(Contents::unknown));
-  uint64_t* words = system_.words(root_);
-  __builtin_memset(words, 0, base::page_size);
-  system_.host().prepare_root(words);
+  BASE_TRY_ASSIGN(root_, system_.frames().allocate(Contents::zero));
+  system_.host().prepare_root(system_.words(root_));
   record(root_).become_table(system_.features().levels);
   created_ = true;
   return {};
@@ -102,10 +100,9 @@ base::Result<uint64_t> PageTable<M>::copy_pinned_entry(uint64_t* at, unsigned le
 // A copy of a private table with pins. Error: nothing is left of it.
 template <Machine M>
 base::Result<base::Pfn> PageTable<M>::copy_pinned(base::Pfn from, unsigned level) {
-  BASE_TRY_ASSIGN(const base::Pfn to, system_.frames().allocate(Contents::unknown));
+  BASE_TRY_ASSIGN(const base::Pfn to, system_.frames().allocate(Contents::zero));
   uint64_t* source = system_.words(from);
   uint64_t* target = system_.words(to);
-  __builtin_memset(target, 0, base::page_size);
   record(to).become_table(level);
   base::Status status;
   {

@@ -15,15 +15,22 @@ class PageTable<M>::Spare {
   Spare(const Spare&) = delete;
   Spare& operator=(const Spare&) = delete;
   ~Spare() {
-    if (has_) system_.frames().free(frame_);
+    if (!has_) return;
+    if (zeroed_) {
+      system_.frames().free_zeroed(frame_);
+    } else {
+      system_.frames().free(frame_);
+    }
   }
 
-  [[nodiscard]] base::Status ensure() {
+  // `contents`: what is best for the use that comes first.
+  [[nodiscard]] base::Status ensure(Contents contents = Contents::unknown) {
     if (has_) return {};
     if (reserve_ != nullptr) {
       frame_ = reserve_->take();
     } else {
-      BASE_TRY_ASSIGN(frame_, system_.frames().allocate(Contents::unknown));
+      BASE_TRY_ASSIGN(frame_, system_.frames().allocate(contents));
+      zeroed_ = contents == Contents::zero;
     }
     has_ = true;
     return {};
@@ -33,7 +40,12 @@ class PageTable<M>::Spare {
   base::Pfn take() {
     BASE_CHECK(has_, "no spare table frame");
     has_ = false;
+    zeroed_ = false;
     return frame_;
+  }
+  base::Pfn take_zeroed() {
+    if (!zeroed_) __builtin_memset(system_.words(frame_), 0, base::page_size);
+    return take();
   }
 
  private:
@@ -41,6 +53,7 @@ class PageTable<M>::Spare {
   Reserve* reserve_ = nullptr;
   base::Pfn frame_;
   bool has_ = false;
+  bool zeroed_ = false;
 };
 
 // Follows open entries.
@@ -107,8 +120,10 @@ template <Machine M>
 base::Status PageTable<M>::open(Place place, base::Vpn page, Batch& batch, Spare& spare) {
   uint64_t* at = slot(place.table, page, place.level);
   uint64_t word = system_.mmu().load(at);
-  if (word == 0 || (kind(word, place.level) == EntryKind::table && !is_open(word, place.level) &&
-                    !record(frame(word, place.level)).is_exclusive())) {
+  if (word == 0) {
+    BASE_TRY(spare.ensure(Contents::zero));
+  } else if (kind(word, place.level) == EntryKind::table && !is_open(word, place.level) &&
+             !record(frame(word, place.level)).is_exclusive()) {
     BASE_TRY(spare.ensure());
   }
   base::Pfn child;
@@ -119,8 +134,7 @@ base::Status PageTable<M>::open(Place place, base::Vpn page, Batch& batch, Spare
     word = system_.mmu().load(at);
     if (word == 0) {
       if (!spare.has()) return {};
-      const base::Pfn table = spare.take();
-      __builtin_memset(system_.words(table), 0, base::page_size);
+      const base::Pfn table = spare.take_zeroed();
       record(table).become_table(place.level - 1);
       system_.mmu().store(at, open_word(table, place.level));
       system_.mmu().publish();
