@@ -95,7 +95,8 @@ void replies_with_foreign_tags(void) {
   const pid_t first = caller_of(opens, "villain");
   pid_t second = 0;
   int end = ENOENT;
-  while (end == ENOENT) {  // until the second scheme is there
+  // Until the second scheme is there, and not that of the daemon before, which is on its way out.
+  while (end == ENOENT || end == ENODEV) {
     second = caller_of(opens, "villain2");
     end = end_of(second);
   }
