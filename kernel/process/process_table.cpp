@@ -60,7 +60,9 @@ class ProcessTable {
   uint32_t processes BASE_GUARDED_BY(process_lock) = 0;
   uint64_t started BASE_GUARDED_BY(process_lock) = 0;
   uint32_t threads BASE_GUARDED_BY(process_lock) = 0;
+  // The last number given, and the end of the run of free ones after it: those are only given here.
   uint32_t last_id BASE_GUARDED_BY(process_lock) = 1;
+  uint32_t free_until BASE_GUARDED_BY(process_lock) = 2;
 
  private:
   Bucket& bucket(uint32_t id) { return buckets_[id % bucket_count]; }
@@ -74,17 +76,25 @@ namespace {
 Process* kernel_process_ = nullptr;
 Process* init_process_ = nullptr;
 
-bool is_taken(uint32_t id) BASE_REQUIRES(process_lock) {
-  bool taken = false;
-  table.visit([&](Process& process) BASE_NO_THREAD_SAFETY_ANALYSIS {
-    taken = process.id() == id || process.group == id || process.session == id;
-    for (Thread* thread = process.threads.front(); thread != nullptr && !taken;
-         thread = process.threads.next(*thread)) {
-      taken = thread->id() == id;
+// The lowest number from `id` on that somebody has; max_ids: nobody.
+uint32_t taken_from(uint32_t id) BASE_REQUIRES(process_lock) {
+  uint32_t lowest = max_ids;
+  const auto note = [&](uint32_t taken) {
+    if (taken >= id && taken < lowest) {
+      lowest = taken;
     }
-    return !taken;
+  };
+  table.visit([&](Process& process) BASE_NO_THREAD_SAFETY_ANALYSIS {
+    note(process.id());
+    note(process.group);
+    note(process.session);
+    for (Thread* thread = process.threads.front(); thread != nullptr;
+         thread = process.threads.next(*thread)) {
+      note(thread->id());
+    }
+    return lowest != id;
   });
-  return taken;
+  return lowest;
 }
 
 }  // namespace
@@ -114,13 +124,17 @@ void create_first_processes() {
 
 // Numbers go round, so that one that was just given up is not soon somebody else's.
 base::Result<uint32_t> take_id() {
-  for (uint32_t tries = 0; tries < max_ids; ++tries) {
-    table.last_id = table.last_id + 1 < max_ids ? table.last_id + 1 : 2;
-    if (!is_taken(table.last_id)) {
-      return table.last_id;
+  uint32_t next = table.last_id + 1;
+  for (uint32_t tries = 0; next >= table.free_until; ++tries) {
+    if (tries == max_ids) {
+      return base::Error::would_block;
     }
+    next = next < max_ids ? next : 2;
+    table.free_until = taken_from(next);
+    next += next == table.free_until ? 1 : 0;
   }
-  return base::Error::would_block;
+  table.last_id = next;
+  return next;
 }
 
 base::Status add_process(Ref<Process> process, Process& parent, uint32_t id) {

@@ -67,10 +67,12 @@ class TimerQueue {
         mine.pending.remove(*due);
         mine.note_first();
         mine.running = due;
+        ++running_;
       }
       due->callback_(due->context_, *due);
       const base::Guard guard(lock_);
       mine.running = nullptr;
+      --running_;
     }
   }
 
@@ -116,6 +118,9 @@ class TimerQueue {
 
   // The callback itself, on the CPU that runs it, may go on.
   bool is_running_elsewhere(const Timer& timer) BASE_REQUIRES(lock_) {
+    if (running_ == 0) {
+      return false;
+    }
     const uint32_t self = cpu::this_cpu().index;
     for (uint32_t cpu = 0; cpu < max_cpus; ++cpu) {
       if (cpu != self && cpus_[cpu].running == &timer) {
@@ -154,6 +159,7 @@ class TimerQueue {
 
   SpinLock lock_{LockRank::timers};
   Cpu cpus_[max_cpus];
+  uint32_t running_ BASE_GUARDED_BY(lock_) = 0;  // callbacks, on all CPUs
 };
 
 namespace {

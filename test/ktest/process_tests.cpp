@@ -214,13 +214,18 @@ Verdict timer_may_start_itself_again() {
 Verdict numbers_are_not_given_twice() {
   const base::Guard guard(process_lock);
   uint32_t last = 0;
-  for (unsigned i = 0; i < max_ids + 10; i += 997) {
+  unsigned rounds = 0;
+  for (unsigned i = 0; i < 2 * max_ids; ++i) {
     const auto id = take_id();
     KTEST_CHECK(id.ok() && id.value() != last, "a number came twice in a row");
     KTEST_CHECK(id.value() >= 2 && id.value() < max_ids, "a number out of range");
     KTEST_CHECK(find_process_locked(id.value()) == nullptr, "the number of a process was given");
+    KTEST_CHECK(i % 64 != 0 || find_thread_locked(id.value()) == nullptr,
+                "the number of a thread was given");
+    rounds += id.value() < last ? 1 : 0;
     last = id.value();
   }
+  KTEST_CHECK(rounds == 2 || rounds == 3, "numbers are not given in turn");
   return passed;
 }
 
