@@ -510,7 +510,9 @@ Outcome<FileMapping> UserFile::map(const MapRequest& request) {
   if (opened_.node == 0) {
     return Errno::no_device;
   }
-  if (queue_->is_served_by(current_space())) {
+  // The kernel has none when it loads the first program.
+  const UserSpace* space = current_thread().process().space_or_null();
+  if (space != nullptr && queue_->is_served_by(*space)) {
     return Errno::would_deadlock;  // its pages could not be asked for
   }
   BASE_TRY_ASSIGN(const Ref<UserCall> call, make_call(SCHEME_MMAP));
