@@ -61,6 +61,17 @@ class System {
   [[nodiscard]] uint64_t* words(base::Pfn table) {
     return static_cast<uint64_t*>(host_.window(table));
   }
+  // The first entry from `i` on that is not absent. There must be one, and nobody who fills it
+  // meanwhile. Most rows of most tables are absent as a whole.
+  [[nodiscard]] BASE_ALWAYS_INLINE unsigned next_present(uint64_t* words, unsigned i) {
+    for (;; ++i) {
+      while (i % entries_per_row == 0 && is_absent_row(&words[i])) {
+        i += entries_per_row;
+        BASE_DCHECK(i < entries_per_table, "fewer entries than the resident count says");
+      }
+      if (mmu_.load(&words[i]) != 0) return i;
+    }
+  }
 
   // The record that counts the references of a frame named by a leaf: its block's head. nullptr:
   // the frame is not counted (device memory, the zero frame).
@@ -99,6 +110,12 @@ class System {
   void retire_table(base::Pfn table) { epochs_.retire_frame(table); }
 
  private:
+  [[nodiscard]] bool is_absent_row(uint64_t* row) {
+    uint64_t any = 0;
+    for (unsigned i = 0; i < entries_per_row; ++i) any |= mmu_.load(&row[i]);
+    return any == 0;
+  }
+
   // Waiting for readers looks at every CPU that there may be.
   static size_t cpu_count(const Frames& frames) {
     return frames.cpus() != 0 && frames.cpus() <= max_cpus ? frames.cpus() : max_cpus;

@@ -13,6 +13,7 @@
 namespace vm {
 
 inline constexpr unsigned entries_per_table = 512;
+inline constexpr unsigned entries_per_row = 8;  // a cache line
 inline constexpr unsigned index_bits = 9;
 inline constexpr unsigned max_levels = 5;
 

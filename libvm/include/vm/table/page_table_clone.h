@@ -52,9 +52,8 @@ base::Status PageTable<M>::clone_to(PageTable& child, Batch& batch) {
     TableGuard child_guard(locked_child, system_.host());
     BASE_CHECK(locked_child.resident() == 0, "clone into a table that is not empty");
     uint32_t left = root.resident();
-    for (unsigned i = 0; left != 0; ++i) {
-      if (system_.mmu().load(&words[i]) == 0) continue;
-      --left;
+    for (unsigned i = 0; left != 0; ++i, --left) {
+      i = system_.next_present(words, i);
       base::Result<uint64_t> copy = copy_pinned_entry(&words[i], level);
       if (!copy.ok()) {
         status = copy.error();
@@ -109,9 +108,8 @@ base::Result<base::Pfn> PageTable<M>::copy_pinned(base::Pfn from, unsigned level
     FrameRecord& locked_copy = record(to);
     TableGuard copy_guard(locked_copy, system_.host());
     uint32_t left = record(from).resident();
-    for (unsigned i = 0; left != 0; ++i) {
-      if (system_.mmu().load(&source[i]) == 0) continue;
-      --left;
+    for (unsigned i = 0; left != 0; ++i, --left) {
+      i = system_.next_present(source, i);
       base::Result<uint64_t> copy = copy_pinned_entry(&source[i], level);
       if (!copy.ok()) {
         status = copy.error();

@@ -209,9 +209,10 @@ base::Status PageTable<M>::copy_entries(uint64_t* source, uint64_t* target, uint
                                         unsigned level, unsigned& end) {
   unsigned i = 0;
   for (uint32_t left = resident; left != 0;) {
-    // Most of a small program's tables is absent: a loop of its own, and `i` stays in a register.
-    uint64_t word;
-    while ((word = system_.mmu().load(&source[i])) == 0) target[i++] = 0;
+    const unsigned absent = i;
+    i = system_.next_present(source, i);
+    __builtin_memset(&target[absent], 0, (i - absent) * sizeof(uint64_t));
+    const uint64_t word = system_.mmu().load(&source[i]);
     unsigned next = i;
     base::Status counted;
     if (BASE_LIKELY(kind(word, level) == EntryKind::leaf)) {

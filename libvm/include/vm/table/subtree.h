@@ -23,31 +23,34 @@ void drop_leaf(System<M>& system, base::Pfn frame, IsDirty&& is_dirty) {
 template <Machine M>
 void drop_subtree(System<M>& system, base::Pfn table);
 
+// Gives back what an entry of a table that is gone refers to.
+template <Machine M>
+void drop_entry(System<M>& system, uint64_t word, unsigned level) {
+  using Format = typename M::Format;
+  const Features& features = system.features();
+  switch (Format::kind(word, level, features)) {
+    case EntryKind::leaf:
+      drop_leaf(system, Format::frame(word, level, features),
+                [&] { return Format::decode(word, level, features).dirty; });
+      break;
+    case EntryKind::table: drop_subtree(system, Format::frame(word, level, features)); break;
+    case EntryKind::software:
+      if (system.hooks().software_dropped != nullptr) {
+        system.hooks().software_dropped(system.hooks().context,
+                                        Format::decode(word, level, features).payload);
+      }
+      break;
+    case EntryKind::absent: break;
+  }
+}
+
 // Gives back what the entries of a table with no references left refer to.
 template <Machine M>
 void drop_entries(System<M>& system, base::Pfn table, unsigned level, uint32_t resident) {
-  using Format = typename M::Format;
-  const Features& features = system.features();
   uint64_t* words = system.words(table);
-  for (unsigned i = 0; resident != 0; ++i) {
-    BASE_DCHECK(i < entries_per_table, "resident count of a dropped table is too high");
-    const uint64_t word = system.mmu().load(&words[i]);
-    if (word == 0) continue;
-    --resident;
-    switch (Format::kind(word, level, features)) {
-      case EntryKind::leaf:
-        drop_leaf(system, Format::frame(word, level, features),
-                  [&] { return Format::decode(word, level, features).dirty; });
-        break;
-      case EntryKind::table: drop_subtree(system, Format::frame(word, level, features)); break;
-      case EntryKind::software:
-        if (system.hooks().software_dropped != nullptr) {
-          system.hooks().software_dropped(system.hooks().context,
-                                          Format::decode(word, level, features).payload);
-        }
-        break;
-      case EntryKind::absent: break;
-    }
+  for (unsigned i = 0; resident != 0; ++i, --resident) {
+    i = system.next_present(words, i);
+    drop_entry(system, system.mmu().load(&words[i]), level);
   }
 }
 
