@@ -6,7 +6,11 @@
 //
 // With -u the programs run as that user, so that a privileged user gets the answers of a plain one.
 //
-// It needs little of a system: fork, execve, wait4, kill, clocks. No pipes, no signals, no threads.
+// No signal is ignored in them, though whoever starts the runner may ignore some: a shell does for
+// what it runs in the background.
+//
+// It needs little of a system: fork, execve, wait4, kill, clocks, and signals to be set to what
+// they are. No pipes, no handlers, no threads.
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,6 +27,7 @@ static void start(const char* program, long user) {
   char path[256];
   snprintf(path, sizeof path, "./%s", program);
   setsid();
+  for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
   const int null = open("/dev/null", O_RDONLY);
   if (null >= 0) {
     dup2(null, 0);
