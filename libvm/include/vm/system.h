@@ -110,9 +110,11 @@ class System {
   void retire_table(base::Pfn table) { epochs_.retire_frame(table); }
 
  private:
-  [[nodiscard]] bool is_absent_row(uint64_t* row) {
+  // Whoever calls has seen every change already, and MmuOps::load() orders more than that.
+  [[nodiscard]] static bool is_absent_row(const uint64_t* row) {
     uint64_t any = 0;
-    for (unsigned i = 0; i < entries_per_row; ++i) any |= mmu_.load(&row[i]);
+    for (unsigned i = 0; i < entries_per_row; ++i)
+      any |= __atomic_load_n(&row[i], __ATOMIC_RELAXED);
     return any == 0;
   }
 
