@@ -19,7 +19,7 @@ PEER = "Linux 6.12"
 # Linux without what this kernel has not either. Addresses are not random on either of the two: a
 # program that lies over one more border of tables costs more, and runs would not repeat.
 PEER_LINE = ("quiet mitigations=off init_on_alloc=0 transparent_hugepage=never "
-             "cgroup_disable=memory nokaslr norandmaps")
+             "cgroup_disable=memory norandmaps")
 OURS_LINE = "aslr=off"
 PEER_MACHINE = {
     "x86_64": ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max,-erms,-fsrm"],
