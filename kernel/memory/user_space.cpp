@@ -22,6 +22,9 @@ namespace {
 // Between the highest stack and the mappings below it: a stack limit that is raised later still
 // finds room.
 constexpr uint64_t stack_room = 128u << 20;
+// What a table of tables spans. The stack, written first after each fork, shares none with the
+// mappings: that would be copied then, with a reference for each 2 MiB of them.
+constexpr uint64_t mapping_alignment = 1u << 30;
 constexpr uint64_t stack_random_pages = 1u << 22;
 constexpr uint64_t mapping_random_pages = 1u << 28;
 
@@ -38,7 +41,8 @@ UserSpace::Layout new_layout() {
   layout.stack_top = UserSpace::end() - random_pages(stack_random_pages);
   vm::SpaceOptions& to = layout.options;
   to.usable = VpnRange(page_of(UserSpace::minimum), page_of(UserSpace::end()));
-  to.mapping_top = page_of(layout.stack_top - stack_room - random_pages(mapping_random_pages));
+  to.mapping_top = page_of(base::align_down(layout.stack_top - stack_room, mapping_alignment) -
+                           random_pages(mapping_random_pages));
   to.limits.stack = PageCount(UserSpace::stack_size >> base::page_shift);
   to.limits.locked = PageCount(UserSpace::lockable_size >> base::page_shift);
   if (options().paging == PagingMode::eager) {
