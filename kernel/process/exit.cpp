@@ -25,7 +25,7 @@ void order_end(Thread& thread) {
 void orphan_children(Process& process) BASE_REQUIRES(process_lock) {
   Process& init = init_process();
   while (Process* child = process.children.pop_front()) {
-    child->parent = &init;
+    child->set_parent(&init);
     child->exit_signal = default_exit_signal;
     init.children.push_back(*child);
     release_orphaned_group(*child, process, nullptr);

@@ -136,6 +136,12 @@ class Process : public RefCounted<Process> {
   // Its memory is about to be given up: what was used of it is kept.
   void keep_usage(UserSpace& space);
   [[nodiscard]] uint64_t start_ns() const { return start_ns_; }
+  // Without a lock. 0: nobody's child.
+  [[nodiscard]] uint32_t parent_id() const { return parent_id_.load<base::Order::relaxed>(); }
+  void set_parent(Process* of) BASE_REQUIRES(process_lock) {
+    parent = of;
+    parent_id_.store<base::Order::relaxed>(of == nullptr ? 0 : of->id());
+  }
 
   // A child changed state: its parent waits here.
   WaitQueue child_events;
@@ -143,7 +149,7 @@ class Process : public RefCounted<Process> {
   WaitQueue vfork_done;
 
   // ---- process_lock
-  Process* parent BASE_GUARDED_BY(process_lock) = nullptr;
+  Process* parent BASE_GUARDED_BY(process_lock) = nullptr;  // by set_parent()
   uint32_t group BASE_GUARDED_BY(process_lock) = 0;
   uint32_t session BASE_GUARDED_BY(process_lock) = 0;
   ProcessState state BASE_GUARDED_BY(process_lock) = ProcessState::running;
@@ -193,6 +199,7 @@ class Process : public RefCounted<Process> {
   uint32_t id_ = 0;
   char name_[max_name]{};
   Ref<UserSpace> space_;
+  base::Atomic<uint32_t> parent_id_{0};
   Ref<FileTable> files_;
   Ref<PathContext> paths_;
   Words words_;

@@ -117,7 +117,7 @@ void create_first_processes() {
   const base::Guard guard(process_lock);
   table.insert(*kernel_process_, 0);
   table.insert(*init_process_, 1);
-  init_process_->parent = kernel_process_;
+  init_process_->set_parent(kernel_process_);
   init_process_->group = init_process_->session = 1;
   kernel_process_->children.push_back(*init_process_);
 }
@@ -146,7 +146,7 @@ base::Status add_process(Ref<Process> process, Process& parent, uint32_t id) {
   }
   Process& added = *process.take();
   table.insert(added, id);
-  added.parent = &parent;
+  added.set_parent(&parent);
   added.group = added.leads_session ? id : parent.group;
   added.session = added.leads_session ? id : parent.session;
   parent.children.push_back(added);
@@ -157,7 +157,7 @@ Ref<Process> remove_process(Process& process) {
   BASE_CHECK(process.state == ProcessState::zombie, "a process that has not ended is reaped");
   process.state = ProcessState::reaped;
   process.parent->children.remove(process);
-  process.parent = nullptr;
+  process.set_parent(nullptr);
   table.remove(process);
   return Ref<Process>::adopt(process);
 }

@@ -80,6 +80,9 @@ class Thread : public RefCounted<Thread> {
   void clear_attention(Attention why) {
     attention_.fetch_and<base::Order::acquire_release>(~uint32_t(why));
   }
+  [[nodiscard]] bool has_attention() const {
+    return attention_.load<base::Order::acquire>() != uint32_t(Attention::none);
+  }
   [[nodiscard]] bool has_attention(Attention which) const {
     return (attention_.load<base::Order::acquire>() & uint32_t(which)) != 0;
   }

@@ -30,8 +30,7 @@ CallResult gettid(const CallArguments& arguments) {
   return uint64_t(arguments.thread.id());
 }
 CallResult getppid(const CallArguments& arguments) {
-  const base::Guard guard(process_lock);
-  return uint64_t(arguments.process.parent->id());
+  return uint64_t(arguments.process.parent_id());
 }
 CallResult set_tid_address(const CallArguments& arguments) {
   arguments.thread.clear_child_tid = arguments.value[0];

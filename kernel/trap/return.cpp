@@ -12,6 +12,13 @@ namespace kernel {
 void return_to_user(cpu::TrapFrame& frame) {
   for (;;) {
     Thread& thread = current_thread();
+    if (BASE_LIKELY(!thread.has_attention())) {
+      if (BASE_LIKELY(!should_switch())) {
+        return;
+      }
+      yield();
+      continue;
+    }
     if (thread.has_attention(Attention::kill)) {
       cpu::unmask_interrupts();
       exit_killed_thread();
@@ -24,10 +31,6 @@ void return_to_user(cpu::TrapFrame& frame) {
       cpu::unmask_interrupts();
       deliver_signals(frame);
       (void)cpu::mask_interrupts();
-    } else if (should_switch()) {
-      yield();
-    } else {
-      return;
     }
   }
 }
