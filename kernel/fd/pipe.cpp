@@ -8,16 +8,24 @@ namespace kernel {
 
 namespace {
 base::Atomic<uint64_t> last_number{0};
+
+void give_back(base::Pfn page) {
+  if (page.raw() != 0) {
+    free_frames(page, 0);
+  }
 }
+}  // namespace
 
 Pipe::Pipe()
     : number_(last_number.fetch_add<base::Order::relaxed>(1) + 1), created_ns_(wall_clock_ns()) {}
 
 Pipe::~Pipe() {
+  {
+    const base::Guard guard(lock_);
+    give_back(spare_);
+  }
   for (const base::Pfn page : pages_) {
-    if (page.raw() != 0) {
-      free_frames(page, 0);
-    }
+    give_back(page);
   }
 }
 
@@ -79,12 +87,13 @@ void Pipe::end_read(uint64_t done) {
     for (uint64_t page = first; page < head_ / base::page_size; ++page) {
       // The next round's bytes may be in the same frame already.
       if (reserved_ <= page * base::page_size + capacity) {
-        finished[count++] = base::exchange(pages_[page % page_count], base::Pfn());
+        const base::Pfn read = base::exchange(pages_[page % page_count], base::Pfn());
+        if (spare_.raw() == 0) {
+          spare_ = read;
+        } else {
+          finished[count++] = read;
+        }
       }
-    }
-    // An empty pipe keeps nothing.
-    if (head_ == reserved_ && pages_[page_of(head_)].raw() != 0) {
-      finished[count++] = base::exchange(pages_[page_of(head_)], base::Pfn());
     }
   }
   for (size_t i = 0; i < count; ++i) {
@@ -116,13 +125,23 @@ void Pipe::end_write(uint64_t done) {
   writable_.wake_all();
 }
 
+base::Result<base::Pfn> Pipe::take_frame() {
+  {
+    const base::Guard guard(lock_);
+    if (const base::Pfn kept = base::exchange(spare_, base::Pfn()); kept.raw() != 0) {
+      return kept;
+    }
+  }
+  return allocate_frames(0);
+}
+
 uint64_t Pipe::back_with_frames(const Grant& grant) {
   uint64_t backed = 0;
   while (backed < grant.size) {
     const uint64_t position = grant.position + backed;
     base::Pfn& page = pages_[page_of(position)];
     if (page.raw() == 0) {
-      const auto frame = allocate_frames(0);
+      const auto frame = take_frame();
       if (!frame.ok()) {
         break;
       }

@@ -1,5 +1,6 @@
 // Pipe: bytes from writers to readers, in order: 64 KiB in frames that are taken when bytes come
-// and given back when they have been read.
+// and given back when they have been read. Two stay for the next bytes: most pipes are empty
+// between one message and the next.
 //
 // User memory is copied with no spin lock held: a reader takes the readers' turn (a flag, waited
 // for as for data), copies what lies in the ring, then moves the head on; writers likewise at the
@@ -70,6 +71,7 @@ class Pipe : public RefCounted<Pipe> {
   }
   // Frames for the granted bytes; fewer bytes if memory runs out.
   [[nodiscard]] uint64_t back_with_frames(const Grant& grant);
+  [[nodiscard]] base::Result<base::Pfn> take_frame();
   [[nodiscard]] uint64_t copy_out(const Grant& grant, Sink& sink);
   [[nodiscard]] uint64_t copy_in(uint64_t position, uint64_t size, Source& source);
 
@@ -91,7 +93,8 @@ class Pipe : public RefCounted<Pipe> {
   bool writing_ BASE_GUARDED_BY(lock_) = false;
   bool writer_claimed_ BASE_GUARDED_BY(lock_) = false;
   // Entries of bytes in [head_, reserved_) belong to whoever has the turn for them.
-  base::Pfn pages_[page_count]{};  // 0: no frame
+  base::Pfn pages_[page_count]{};           // 0: no frame
+  base::Pfn spare_ BASE_GUARDED_BY(lock_);  // 0: none
   uint64_t number_;
   uint64_t created_ns_;
 };

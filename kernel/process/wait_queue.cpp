@@ -7,7 +7,17 @@
 
 namespace kernel {
 
+// A waiter counts itself and then looks at its condition; a waker has changed that and then looks
+// here. With a fence between the two on both sides, one of them sees what the other did.
+bool WaitQueue::is_empty() const {
+  base::fence<base::Order::sequential>();
+  return size_.load<base::Order::relaxed>() == 0;
+}
+
 void WaitQueue::wake_all() {
+  if (is_empty()) {
+    return;
+  }
   const base::Guard guard(lock_);
   for (Waiter* waiter = waiters_.front(); waiter != nullptr; waiter = waiters_.next(*waiter)) {
     waiter->woken = true;
@@ -16,6 +26,9 @@ void WaitQueue::wake_all() {
 }
 
 void WaitQueue::wake_one() {
+  if (is_empty()) {
+    return;
+  }
   const base::Guard guard(lock_);
   for (Waiter* waiter = waiters_.front(); waiter != nullptr; waiter = waiters_.next(*waiter)) {
     if (!waiter->woken) {
@@ -26,14 +39,11 @@ void WaitQueue::wake_one() {
   }
 }
 
-bool WaitQueue::is_empty() const {
-  const base::Guard guard(lock_);
-  return waiters_.empty();
-}
-
 void WaitQueue::add(Waiter& waiter) {
   const base::Guard guard(lock_);
   waiters_.push_back(waiter);
+  size_.fetch_add<base::Order::relaxed>(1);
+  base::fence<base::Order::sequential>();
 }
 
 void WaitQueue::look_again(Waiter& waiter) {
@@ -44,6 +54,7 @@ void WaitQueue::look_again(Waiter& waiter) {
 void WaitQueue::remove(Waiter& waiter) {
   const base::Guard guard(lock_);
   waiters_.remove(waiter);
+  size_.fetch_sub<base::Order::relaxed>(1);
 }
 
 struct MultiWait::More {

@@ -54,6 +54,7 @@ class WaitQueue {
 
   mutable SpinLock lock_{LockRank::wait_queue};
   base::List<Waiter, &Waiter::node> waiters_ BASE_GUARDED_BY(lock_);
+  base::Atomic<uint32_t> size_{0};  // of waiters_, for those without the lock
 };
 
 // One thread's wait, on any number of queues: on the stack of the waiter, who calls

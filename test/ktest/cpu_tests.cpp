@@ -171,7 +171,7 @@ Verdict wake_ups_cross_cpus() {
     uint32_t players;
     base::Atomic<uint32_t> lost{0};
   } game;
-  static constexpr uint32_t rounds = 40;
+  static constexpr uint32_t rounds = 200;
   game.players = online_cpus().count();
   Crowd crowd(
       [](Crowd&, uint32_t number, void* context) {

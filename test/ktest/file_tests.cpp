@@ -3,6 +3,7 @@
 
 #include "kernel/fd/file_table.h"
 #include "kernel/fd/pipe.h"
+#include "kernel/memory/frames.h"
 #include "kernel/scheme/path_walk.h"
 #include "kernel/scheme/pipe_scheme.h"
 #include "test/ktest/ktest.h"
@@ -142,6 +143,31 @@ Verdict small_writes_are_whole_or_nothing() {
   return passed;
 }
 
+Verdict an_empty_pipe_keeps_two_frames() {
+  const uint64_t before = free_frame_count();
+  {
+    auto ends = make_pipe(open_flag::nonblock);
+    KTEST_CHECK(ends.ok(), "no memory");
+    uint64_t written = 0;
+    while (const uint64_t now = put(*ends.value().write, written, 4000)) {
+      written += now;
+    }
+    const uint64_t full = free_frame_count();
+    for (uint64_t taken = 0; taken < written;) {
+      const uint64_t now = get(*ends.value().read, taken, 3000);
+      KTEST_CHECK(now != 0 && now != ~0ULL, "other bytes than were written");
+      taken += now;
+    }
+    constexpr uint64_t pages = Pipe::capacity / base::page_size;
+    KTEST_CHECK(free_frame_count() >= full + pages - 2, "frames of bytes that were read stay");
+    const uint64_t empty = free_frame_count();
+    KTEST_CHECK(put(*ends.value().write, written, 4000) == 4000, "not written");
+    KTEST_CHECK(free_frame_count() == empty, "a frame was taken although two were kept");
+  }
+  KTEST_CHECK(free_frame_count() + 2 >= before, "a closed pipe keeps frames");
+  return passed;
+}
+
 Verdict closed_ends_are_noticed() {
   auto ends = make_pipe(0);
   KTEST_CHECK(ends.ok(), "no memory");
@@ -232,6 +258,7 @@ constexpr Test tests[] = {
     {"copies_share_files_and_marked_ones_close", copies_share_files_and_marked_ones_close},
     {"pipe_keeps_order_round_and_round", pipe_keeps_order_round_and_round},
     {"small_writes_are_whole_or_nothing", small_writes_are_whole_or_nothing},
+    {"an_empty_pipe_keeps_two_frames", an_empty_pipe_keeps_two_frames},
     {"closed_ends_are_noticed", closed_ends_are_noticed},
     {"write_end_is_derived_once", write_end_is_derived_once},
     {"paths_lead_to_schemes", paths_lead_to_schemes},
